@@ -1,0 +1,62 @@
+"""Fine-tune BERT backbones with Keras and TensorFlow, from labelled text to TensorFlow Serving.
+
+    import tfft
+
+    run = tfft.train("configs/support_intents.yaml")
+    run.figures["test"]["accuracy"]
+    tfft.predict(run.export, ["Where is my parcel?"])
+
+TensorFlow is imported by the first call, not by `import tfft`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tfft.run import Run
+
+__version__ = "0.1.0"
+__all__ = ["evaluate", "export", "predict", "train"]
+
+# Keras reads it once, at its import; tfft is made for TensorFlow alone.
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+# TensorFlow's pooled allocator: without it a training step on the CPU returns its memory to
+# the system and takes it back, tens of thousands of page faults a step (benchmarks/allocator.py).
+os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
+
+
+def train(path: str | Path, overrides: Sequence[str] = ()) -> Run:
+    """Fine-tune the model that the config file `path` describes; see `tfft.run.train`.
+
+    Args:
+        path: YAML file.
+        overrides: Settings as `a.b=value` that replace those of the file.
+    """
+    from tfft import config, run
+
+    return run.train(config.read(Path(path), overrides), Path(path).stem)
+
+
+def evaluate(directory: str | Path, *, split: str | None = None, file: str | Path | None = None) -> dict:
+    """Measure a run on a split or a file; see `tfft.run.evaluate`."""
+    from tfft import run
+
+    return run.evaluate(Path(directory), split=split, file=None if file is None else Path(file))
+
+
+def export(directory: str | Path, *, base: str | Path | None = None) -> Path:
+    """Write a run's model as the next version of a SavedModel; see `tfft.run.export`."""
+    from tfft import run
+
+    return run.export(Path(directory), base=None if base is None else Path(base))
+
+
+def predict(where: str | Path, texts: Sequence[str]) -> list[dict]:
+    """Return `label` and `score` for each text, by a run or an export; see `tfft.run.answer`."""
+    from tfft import run
+
+    return run.answer(Path(where))(texts)

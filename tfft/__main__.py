@@ -1,0 +1,5 @@
+"""`python -m tfft` is `tfft`."""
+
+from tfft.cli import main
+
+main()

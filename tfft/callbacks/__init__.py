@@ -1,0 +1,1 @@
+"""Callbacks: each file builds one Keras callback that the config may name."""

@@ -1,0 +1,49 @@
+"""The command line: each file is one command, named after the file."""
+
+import logging
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from tfft import __version__, plugins
+from tfft.errors import TfftError
+
+
+class _Commands(click.Group):
+    """The commands are the files of this folder."""
+
+    def list_commands(self, context):
+        return plugins.names("cli")
+
+    def get_command(self, context, name):
+        if name not in self.list_commands(context):
+            return None
+        return import_module(f"tfft.cli.{name}").command
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tfft")
+def tfft():
+    """Fine-tune BERT backbones, from labelled text to a model that TensorFlow Serving answers with.
+
+    \b
+    Example:
+      tfft train configs/support_intents.yaml
+    """
+
+
+def main() -> None:
+    """Run a command; an error that the user can put right is shown without a traceback."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    logging.getLogger("tfft").setLevel(logging.INFO)
+    try:
+        tfft()
+    except TfftError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)

@@ -1,0 +1,123 @@
+"""Logits and true labels to a report: figures for machines, tables for people."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from rich.table import Table
+from scipy import special, stats
+from sklearn import metrics
+
+_WIDEST = 12  # labels; a wider confusion matrix is told as its largest cells
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a classifier did on one split.
+
+    Attributes:
+        figures: JSON-ready: rows, loss, accuracy with its 95 % interval, macro and
+            weighted F1, a table per class, and the confusion matrix.
+        wrong: The rows with a wrong answer, the surest first: `row` (counts from 1, the
+            header excluded), `label`, `predicted`, `score`, `text`.
+    """
+
+    figures: dict[str, object]
+    wrong: pa.Table
+
+
+def score(logits: np.ndarray, ids: np.ndarray, text: pa.ChunkedArray, labels: Sequence[str]) -> Report:
+    """Compare a classifier's answers with the truth.
+
+    Args:
+        logits: float `[rows, labels]`.
+        ids: True label ids, `[rows]`.
+        text: The rows' texts.
+        labels: Names in the order of their ids.
+
+    Returns:
+        Figures by scikit-learn; a class without a row counts as F1 0 in the macro mean
+        only if it was predicted. The interval is Wilson's (Wilson 1927,
+        https://doi.org/10.2307/2276774).
+    """
+    logits = logits.astype(np.float64)
+    log_probabilities = special.log_softmax(logits, axis=1)
+    predicted = logits.argmax(axis=1)
+    right = int((predicted == ids).sum())
+    interval = stats.binomtest(right, len(ids)).proportion_ci(method="wilson")
+    precision, recall, f1, support = metrics.precision_recall_fscore_support(
+        ids, predicted, labels=np.arange(len(labels)), zero_division=0.0
+    )
+    seen = np.union1d(ids, predicted)
+    figures = {
+        "rows": len(ids),
+        "loss": float(-log_probabilities[np.arange(len(ids)), ids].mean()),
+        "accuracy": right / len(ids),
+        "accuracy_95_low": float(interval.low),
+        "accuracy_95_high": float(interval.high),
+        "f1_macro": float(f1[seen].mean()),
+        "f1_weighted": float(np.average(f1, weights=support)),
+        "classes": [
+            {
+                "label": name,
+                "precision": float(precision[index]),
+                "recall": float(recall[index]),
+                "f1": float(f1[index]),
+                "rows": int(support[index]),
+            }
+            for index, name in enumerate(labels)
+        ],
+        # confusion[i][j]: rows of label i that were called j
+        "confusion": metrics.confusion_matrix(ids, predicted, labels=np.arange(len(labels))).tolist(),
+    }
+    return Report(figures, _wrong(np.exp(log_probabilities), predicted, ids, text, labels))
+
+
+def tables(figures: dict, labels: Sequence[str], title: str) -> list[Table | str]:
+    """Return what a person wants to see: the figures in a line, the classes, the confusions."""
+    headline = (
+        f"{title}: accuracy {figures['accuracy']:.4f} (95 % interval {figures['accuracy_95_low']:.4f}"
+        f"-{figures['accuracy_95_high']:.4f}), macro F1 {figures['f1_macro']:.4f}, weighted F1 "
+        f"{figures['f1_weighted']:.4f}, loss {figures['loss']:.4f}, {figures['rows']} rows"
+    )
+    classes = Table(title="Per label", title_justify="left")
+    for heading in ("label", "precision", "recall", "F1", "rows"):
+        classes.add_column(heading, justify="left" if heading == "label" else "right")
+    for row in figures["classes"]:
+        classes.add_row(
+            row["label"], *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1")), str(row["rows"])
+        )
+    matrix = np.array(figures["confusion"])
+    if len(labels) <= _WIDEST:
+        confusions = Table(title="Confusion: true label down, answer across", title_justify="left")
+        confusions.add_column("")
+        for index in range(len(labels)):
+            confusions.add_column(str(index), justify="right")
+        for index, name in enumerate(labels):
+            confusions.add_row(f"{index} {name}", *map(str, matrix[index]))
+    else:
+        confusions = Table(title="Largest confusions", title_justify="left")
+        for heading in ("label", "answer", "rows"):
+            confusions.add_column(heading)
+        np.fill_diagonal(matrix, 0)
+        for flat in np.argsort(-matrix, axis=None, kind="stable")[:_WIDEST]:
+            true, answer = divmod(int(flat), len(labels))
+            if matrix[true, answer]:
+                confusions.add_row(labels[true], labels[answer], str(matrix[true, answer]))
+    return [headline, classes, confusions]
+
+
+def _wrong(probabilities, predicted, ids, text, labels) -> pa.Table:
+    rows = np.flatnonzero(predicted != ids)
+    rows = rows[np.argsort(-probabilities[rows, predicted[rows]], kind="stable")]
+    names = np.array(labels, dtype=object)
+    return pa.table(
+        {
+            "row": rows + 1,
+            "label": pa.array(names[ids[rows]], pa.string()),
+            "predicted": pa.array(names[predicted[rows]], pa.string()),
+            "score": probabilities[rows, predicted[rows]],
+            "text": text.take(pa.array(rows)),
+        }
+    )

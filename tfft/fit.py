@@ -1,0 +1,174 @@
+"""Train: Keras's own `fit`, with progress, the best weights kept, and a stop at the first NaN."""
+
+import math
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from tfft.errors import TrainingError
+
+
+def run(
+    model: keras.Model,
+    train: tf.data.Dataset,
+    validation: tf.data.Dataset,
+    *,
+    optimizer: keras.optimizers.Optimizer,
+    loss: keras.losses.Loss,
+    metrics: Sequence[keras.metrics.Metric],
+    epochs: int,
+    steps_per_epoch: int,
+    monitor: str,
+    mode: str,
+    whole: keras.Model,
+    weights: Path,
+    history: Path,
+    callbacks: Sequence[keras.callbacks.Callback],
+    say,
+) -> None:
+    """Train a model and leave it with the weights of its best epoch.
+
+    Args:
+        model: What is trained: the whole classifier, or its head on kept features.
+        train: Batches (inputs, labels) without end.
+        validation: Batches of all validation rows.
+        optimizer: Not built yet.
+        loss: Of (labels, logits).
+        metrics: Shown for training and validation.
+        epochs: At most.
+        steps_per_epoch: Batches that hold each row once.
+        monitor: Name in the epoch's logs that chooses the best epoch.
+        mode: `max` or `min`: which value of `monitor` is better.
+        whole: The model whose weights are kept; it shares its layers with `model`.
+        weights: File for the weights of the best epoch, replaced at each improvement.
+        history: CSV file, one line an epoch.
+        callbacks: More Keras callbacks.
+        say: Called with one line of text for each epoch.
+
+    Raises:
+        TrainingError: The loss is no longer a number.
+    """
+    # A shell of its own for the optimizer, or its slots would be saved with the weights.
+    model = keras.Model(model.input, model.output)
+    # XLA would compile anew for each of the many batch shapes.
+    model.compile(optimizer=optimizer, loss=loss, metrics=list(metrics), jit_compile=False)
+    # Built before the first step, or the step is traced twice: once to make the slots.
+    optimizer.build(model.trainable_variables)
+    best = BestWeights(whole, weights, monitor=monitor, mode=mode)
+    model.fit(
+        train,
+        validation_data=validation,
+        epochs=epochs,
+        steps_per_epoch=steps_per_epoch,
+        shuffle=False,  # the batches come shuffled
+        verbose=0,
+        callbacks=[
+            StopAtNaN(),
+            EpochFacts(),
+            best,
+            ShowProgress(epochs, steps_per_epoch, best, say),
+            keras.callbacks.CSVLogger(str(history)),
+            *callbacks,
+        ],
+    )
+    whole.load_weights(weights)
+    say(f"Kept the weights of epoch {best.epoch + 1}: {monitor} {best.value:.4f}")
+
+
+class StopAtNaN(keras.callbacks.Callback):
+    """End the training at the step whose loss is not a number: the weights are spoilt from there on."""
+
+    def on_train_begin(self, logs=None):
+        self.step, self.last = 0, None
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.step += 1
+        if not math.isfinite(logs["loss"]):
+            rate = float(self.model.optimizer.learning_rate)
+            last = "there was none before it" if self.last is None else f"it was {self.last:.4g} before"
+            raise TrainingError(
+                f"The loss is {logs['loss']} at step {self.step} ({last}; learning rate {rate:.3g}). "
+                "Lower optimizer.learning_rate, raise schedule.warmup, or set optimizer.clip_norm to 1. "
+                "The weights of the best epoch before it, if one ended, are in the run folder."
+            )
+        self.last = logs["loss"]
+
+
+class EpochFacts(keras.callbacks.Callback):
+    """Add learning rate and duration to the epoch's logs, for the callbacks that follow."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._start = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        logs["seconds"] = time.monotonic() - self._start
+
+
+class BestWeights(keras.callbacks.Callback):
+    """Keep the weights of the best epoch so far in one file, which is always whole."""
+
+    def __init__(self, whole: keras.Model, path: Path, *, monitor: str, mode: str) -> None:
+        super().__init__()
+        self.whole, self.path, self.monitor, self.mode = whole, path, monitor, mode
+        self.epoch, self.value = -1, math.nan
+
+    def on_epoch_end(self, epoch, logs=None):
+        value = float(logs[self.monitor])
+        better = value > self.value if self.mode == "max" else value < self.value
+        if self.epoch < 0 or better:
+            self.epoch, self.value = epoch, value
+            temporary = self.path.with_name("writing.weights.h5")
+            self.whole.save_weights(temporary)
+            os.replace(temporary, self.path)
+
+
+class ShowProgress(keras.callbacks.Callback):
+    """A bar on a terminal, and a line at the end of every epoch."""
+
+    def __init__(self, epochs: int, steps: int, best: BestWeights, say) -> None:
+        super().__init__()
+        self.epochs, self.steps, self.best, self.say = epochs, steps, best, say
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[facts]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            refresh_per_second=2,
+        )
+
+    def on_train_begin(self, logs=None):
+        self._task = self._bar.add_task(
+            "training", total=self.epochs * self.steps, facts="building the graph …"
+        )
+        self._bar.start()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._bar.update(self._task, description=f"epoch {epoch + 1}/{self.epochs}")
+
+    def on_train_batch_end(self, batch, logs=None):
+        rate = float(self.model.optimizer.learning_rate)
+        facts = " ".join(f"{name} {value:.4f}" for name, value in logs.items())
+        self._bar.update(self._task, advance=1, facts=f"{facts} rate {rate:.2e}")
+
+    def on_test_begin(self, logs=None):
+        self._bar.update(self._task, facts="validating …")
+
+    def on_epoch_end(self, epoch, logs=None):
+        figures = ", ".join(
+            f"{name} {logs[name]:.4f}" for name in sorted(logs) if name not in ("learning_rate", "seconds")
+        )
+        star = " (best so far)" if self.best.epoch == epoch else ""
+        self.say(f"Epoch {epoch + 1}/{self.epochs}: {figures}, {logs['seconds']:.0f} s{star}")
+
+    def on_train_end(self, logs=None):
+        self._bar.stop()

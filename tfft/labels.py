@@ -1,0 +1,45 @@
+"""Label text to id and back; the order is fixed by the training rows and saved with the model."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tfft.errors import DataError
+
+
+def collect(labels: pa.ChunkedArray) -> tuple[str, ...]:
+    """Return the distinct labels in the order of their ids.
+
+    Whole numbers are ordered as numbers, so that the label `2` stands before
+    `10`; all else is ordered as text.
+
+    Raises:
+        DataError: There are fewer than two.
+    """
+    distinct = pc.unique(labels).to_pylist()
+    if len(distinct) < 2:
+        raise DataError(
+            f"data.train: all rows have the label {distinct[0]!r}; a classifier needs at least two. "
+            "Check data.label_column."
+        )
+    are_numbers = all(label.removeprefix("-").isdecimal() for label in distinct)
+    return tuple(sorted(distinct, key=int if are_numbers else str))
+
+
+def encode(labels: pa.ChunkedArray, known: Sequence[str], split: str) -> np.ndarray:
+    """Return int32 ids `[rows]`.
+
+    Raises:
+        DataError: A label does not occur in the training rows.
+    """
+    ids = pc.index_in(labels, value_set=pa.array(known, pa.string()))
+    if ids.null_count:
+        strange = pc.unique(labels.filter(pc.is_null(ids))).to_pylist()
+        shown = ", ".join(map(repr, strange[:5])) + (", …" if len(strange) > 5 else "")
+        raise DataError(
+            f"data.{split}: {ids.null_count} rows have labels that no training row has: {shown}. "
+            "Correct them, or move such rows to the training file."
+        )
+    return ids.to_numpy().astype(np.int32)

@@ -1,0 +1,47 @@
+"""AdamW: Adam with weight decay that is decoupled from the gradient.
+
+Source: Loshchilov & Hutter 2019, "Decoupled Weight Decay Regularization",
+algorithm 2. https://arxiv.org/abs/1711.05101
+"""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+
+def build(
+    layerwise: Any,
+    learning_rate: Any,
+    /,
+    *,
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01,
+    beta_1: Annotated[float, Field(ge=0, lt=1)] = 0.9,
+    beta_2: Annotated[float, Field(ge=0, lt=1)] = 0.999,
+    epsilon: Annotated[float, Field(gt=0)] = 1e-6,
+    clip_norm: Annotated[float, Field(gt=0)] | None = 1.0,
+) -> Any:
+    """AdamW with bias correction and decoupled weight decay.
+
+    Keras's own defaults (decay 0.004, epsilon 1e-7, no clipping) are not those of
+    the fine-tuning literature; these are, after Mosbach et al. 2021, appendix A
+    (https://arxiv.org/abs/2006.04884).
+
+    Args:
+        weight_decay: Decay per step as a share of the learning rate, for every
+            variable with two or more dimensions. 0 switches it off.
+        beta_1: Share of the running mean of the gradient that is kept each step.
+        beta_2: Share of the running mean of its square that is kept each step.
+        epsilon: Added to the denominator, so that tiny gradients stay tiny steps.
+        clip_norm: Gradients are scaled down together when their common norm over all
+            variables is above this. null switches it off.
+    """
+    import keras
+
+    return layerwise(keras.optimizers.AdamW)(
+        learning_rate,
+        weight_decay=weight_decay,
+        beta_1=beta_1,
+        beta_2=beta_2,
+        epsilon=epsilon,
+        global_clipnorm=clip_norm,
+    )

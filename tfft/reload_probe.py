@@ -1,0 +1,42 @@
+"""Run by `saved_model` in a clean process: load an export and answer texts.
+
+Usage: python -I reload_probe.py DIRECTORY < texts.json > answers.json
+
+The server has TensorFlow's operations and TensorFlow Text's, but no Python. So
+this process may import TensorFlow alone: Keras, KerasHub and tfft are barred
+(importing them fails), and of TensorFlow Text only the libraries of operations
+are loaded, not the Python package, which would import Keras.
+"""
+
+import json
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+BARRED = ("keras", "keras_hub", "tf_keras", "tfft", "transformers", "torch")
+
+
+def main() -> None:
+    """Answer the JSON list of texts on standard input."""
+    for package in BARRED:
+        sys.modules[package] = None
+    import tensorflow as tf
+
+    libraries = Path(find_spec("tensorflow_text").origin).parent / "python" / "ops"
+    for library in sorted(libraries.glob("*.so")):
+        tf.load_op_library(str(library))
+
+    texts = json.load(sys.stdin)
+    serve = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
+    answers = {name: value.numpy() for name, value in serve(text=tf.constant(texts)).items()}
+    json.dump(
+        {
+            "label": [label.decode() for label in answers["label"]],
+            "probabilities": answers["probabilities"].astype(float).tolist(),
+        },
+        sys.stdout,
+    )
+
+
+if __name__ == "__main__":
+    main()

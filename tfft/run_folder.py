@@ -1,0 +1,146 @@
+"""The folder that keeps all of a run: made new, filled whole file by whole file.
+
+config.yaml        the resolved config
+environment.json   versions, platform, git state
+data.json          path, hash and row count of every split, bad rows
+layers.json        the table of layers, parameters and learning rates
+model/             description.json, vocabulary.txt, best.weights.h5
+history.csv        one line an epoch
+evaluation/        figures and wrong rows of each split
+tensorboard/       event files, if the config asks for them
+export/            numbered SavedModels
+status.json        training, finished, interrupted or failed
+log.txt            what was said
+"""
+
+import contextlib
+import importlib.metadata
+import json
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tfft.errors import RunError
+
+DESCRIPTION = Path("model") / "description.json"
+VOCABULARY = Path("model") / "vocabulary.txt"
+WEIGHTS = Path("model") / "best.weights.h5"
+_PACKAGES = (
+    "tfft", "tensorflow", "tensorflow-text", "keras", "keras-hub", "numpy", "pyarrow", "scikit-learn",
+)  # fmt: skip
+
+
+@contextlib.contextmanager
+def new(directory: Path) -> Iterator[Path]:
+    """Make the folder of a run; it goes again if the run ends before anything was learned.
+
+    Everything logged to `tfft` inside the block is kept in `log.txt`.
+
+    Raises:
+        RunError: The folder exists.
+    """
+    try:
+        directory.mkdir(parents=True)
+    except FileExistsError:
+        raise RunError(
+            f"run.directory: {directory} exists, and a run does not write over another. "
+            "Choose a new folder, or remove this one."
+        ) from None
+    (directory / WEIGHTS).parent.mkdir()
+    log = logging.FileHandler(directory / "log.txt", encoding="utf-8")
+    log.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logging.getLogger("tfft").addHandler(log)
+    try:
+        write_json(directory / "status.json", {"status": "training"})
+        yield directory
+        write_json(directory / "status.json", {"status": "finished"})
+    except BaseException as error:
+        if not (directory / WEIGHTS).exists():
+            shutil.rmtree(directory)
+        else:
+            status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            write_json(directory / "status.json", {"status": status, "reason": str(error)})
+        raise
+    finally:
+        logging.getLogger("tfft").removeHandler(log)
+        log.close()
+
+
+def existing(directory: Path) -> Path:
+    """Return a run's folder.
+
+    Raises:
+        RunError: It is no run, or one that has no weights yet.
+    """
+    directory = Path(directory)
+    if not (directory / "config.yaml").is_file():
+        raise RunError(
+            f"{directory} is not a run folder: it has no config.yaml. Name a folder that tfft train made."
+        )
+    if not (directory / WEIGHTS).is_file():
+        raise RunError(
+            f"{directory} holds no weights: its first epoch has not ended. Wait for it, or train again."
+        )
+    return directory
+
+
+def environment() -> dict[str, object]:
+    """Return what a run depends on besides its config and data."""
+    versions = {}
+    for package in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return {
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "command": sys.argv,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "packages": versions,
+        "git": _git(),
+    }
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file that is, at any moment, either absent or whole."""
+    path.parent.mkdir(exist_ok=True)
+    temporary = path.with_name(f".{path.name}.writing")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write JSON that a person can read, whole or not at all."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path):
+    """Read a file that `write_json` wrote.
+
+    Raises:
+        RunError: It is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read: {error}. The run is damaged; train again.") from error
+
+
+def _git() -> dict[str, object] | None:
+    """Return commit and state of the current folder's repository, None outside of one."""
+    try:
+        commit = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        changed = subprocess.run(
+            ["git", "status", "--porcelain"], capture_output=True, text=True, check=True
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return {"commit": commit, "has_changes": bool(changed.strip())}

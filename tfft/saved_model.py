@@ -1,0 +1,137 @@
+"""Write a SavedModel that takes raw text, and prove that it answers as the trained model does.
+
+The graph holds the tokenizer, the model and the label names; each weight is
+written once. The export gets its numbered name, by which TensorFlow Serving
+finds it, only after a clean process has loaded it and given the same answers.
+"""
+
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfft.errors import RunError
+
+TOLERANCE = 1e-5
+"""Largest difference of a probability that passes as the same answer in float32."""
+
+HARD_TEXTS = (
+    "", " ", "a", "naïve café résumé", "ÅNGSTRÖM İstanbul ẞ Σ", "e\u0301cole", "ﬁne ½ … ™",
+    "zero\u200bwidth soft\u00adhyphen non\u00a0breaking", "tab\tand\r\nline breaks", "null\x00byte",
+    "我爱北京天安门。", "日本語テキスト", "한국어 텍스트", "Привет, мир!", "مرحبا بالعالم", "हिन्दी पाठ",
+    "👍 great 👩‍👩‍👧 🇬🇧", "[CLS] [SEP] [MASK] [PAD]", "!!!???...---", "x" * 300, "word " * 600,
+    "http://x.y/z?a=b&c=d#e user@example.org", "3.14 1,000,000 ١٢٣ Ⅳ", "don't can't I'll",
+)  # fmt: skip
+"""Texts on which tokenizers disagree, for the comparison."""
+
+
+def signature(
+    preprocess: Callable[[tf.Tensor], dict[str, tf.Tensor]],
+    model: keras.Model,
+    answer: Callable[[tf.Tensor], dict[str, tf.Tensor]],
+) -> tf.types.experimental.PolymorphicFunction:
+    """Return the function from strings `[N]` to the task's answer that is exported and used in process."""
+
+    def serving_default(text):
+        return answer(model(preprocess(text), training=False))
+
+    return tf.function(
+        serving_default,
+        input_signature=[tf.TensorSpec([None], tf.string, name="text")],
+        autograph=False,
+    )
+
+
+def write(
+    serve: tf.types.experimental.PolymorphicFunction,
+    model: keras.Model,
+    preprocessor: tf.Module,
+    base: Path,
+    texts: Sequence[str],
+) -> tuple[Path, dict[str, object]]:
+    """Export to the next free version below `base`.
+
+    Args:
+        serve: What `signature` returned.
+        model: Its model, whose weights are written.
+        preprocessor: Its preprocessor, whose tables are written.
+        base: Folder of the numbered versions, as TensorFlow Serving's MODEL_BASE_PATH.
+        texts: Strings to compare on, besides the hard ones.
+
+    Returns:
+        The version's folder, and the figures of the comparison.
+
+    Raises:
+        RunError: The reloaded model answers otherwise; nothing is kept.
+    """
+    base.mkdir(parents=True, exist_ok=True)
+    texts = [*HARD_TEXTS, *texts]
+    # The name is no number, so a server that watches the folder passes over it.
+    temporary = Path(tempfile.mkdtemp(dir=base, prefix="writing-"))
+    try:
+        module = tf.Module(name="tfft")
+        module.preprocessor = preprocessor
+        # Plain variables: tracking the Keras layers too would write every weight twice.
+        module.weights = [variable.value for variable in model.weights]
+        tf.saved_model.save(module, str(temporary / "model"), signatures={"serving_default": serve})
+        proof = _prove(serve, temporary / "model", texts)
+        version = _publish(temporary / "model", base)
+    finally:
+        shutil.rmtree(temporary)
+    return version, proof | {"bytes": sum(f.stat().st_size for f in version.rglob("*") if f.is_file())}
+
+
+def load(version: Path) -> Callable[..., dict[str, tf.Tensor]]:
+    """Return the `serving_default` function of an export."""
+    import tensorflow_text  # noqa: F401 - registers the tokenizer's operations
+
+    return tf.saved_model.load(str(version)).signatures["serving_default"]
+
+
+def _prove(serve, directory: Path, texts: Sequence[str]) -> dict[str, object]:
+    here = {name: value.numpy() for name, value in serve(tf.constant(texts)).items()}
+    # By path and in isolated mode: the process sees neither tfft nor the user's modules.
+    probe = Path(__file__).with_name("reload_probe.py")
+    done = subprocess.run(
+        [sys.executable, "-I", str(probe), str(directory)],
+        input=json.dumps(texts),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    if done.returncode:
+        raise RunError(f"The export cannot be loaded in a clean process:\n{done.stderr[-2000:]}")
+    there = json.loads(done.stdout)
+    largest = float(np.abs(here["probabilities"] - np.array(there["probabilities"])).max())
+    same_labels = [label.decode() for label in here["label"]] == there["label"]
+    if not largest <= TOLERANCE or not same_labels:
+        raise RunError(
+            f"The export answers otherwise than the trained model: probabilities differ by up to "
+            f"{largest:.2e} (allowed {TOLERANCE}), labels are {'the same' if same_labels else 'different'}. "
+            "It was not kept. This is a defect; please report it with your versions of tensorflow "
+            "and tensorflow-text."
+        )
+    return {"texts_compared": len(texts), "largest_difference": largest}
+
+
+def _publish(directory: Path, base: Path) -> Path:
+    """Give the folder the next free number; the rename is what a watching server sees."""
+    taken = [int(path.name) for path in base.iterdir() if path.name.isdecimal()]
+    number = max(taken, default=0) + 1
+    while True:
+        try:
+            return directory.rename(base / str(number))
+        except OSError as error:  # another process has just taken the number
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+            number += 1

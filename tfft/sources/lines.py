@@ -1,0 +1,45 @@
+"""Plain text, one row a line, for prediction: there is no label."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from tfft.errors import DataError
+
+_ROWS = 4096
+
+
+def rows(
+    path: Path,
+    columns: Sequence[str],
+    report: Callable[[int, str], None],
+    /,
+) -> Iterator[pa.RecordBatch]:
+    """Plain text in UTF-8, one row a line.
+
+    Returns:
+        Batches with the one column asked for; no value is empty.
+
+    Raises:
+        DataError: More than one column is asked for: a line has no label.
+    """
+    if len(columns) != 1:
+        raise DataError(f"{path}: plain lines hold text only; rows with labels need csv, tsv or jsonl.")
+    kept: list[str] = []
+    with open(path, "rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            try:
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                report(number, f"a byte that is not utf-8 at column {error.start + 1}")
+                continue
+            if not text.strip():
+                report(number, "the line is empty")
+                continue
+            kept.append(text)
+            if len(kept) == _ROWS:
+                yield pa.RecordBatch.from_arrays([pa.array(kept, pa.string())], names=list(columns))
+                kept = []
+    if kept:
+        yield pa.RecordBatch.from_arrays([pa.array(kept, pa.string())], names=list(columns))
