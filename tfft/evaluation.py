@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 from rich.table import Table
+from rich.text import Text
 from scipy import special, stats
 from sklearn import metrics
 
@@ -86,7 +87,9 @@ def tables(figures: dict, labels: Sequence[str], title: str) -> list[Table | str
         classes.add_column(heading, justify="left" if heading == "label" else "right")
     for row in figures["classes"]:
         classes.add_row(
-            row["label"], *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1")), str(row["rows"])
+            Text(row["label"]),
+            *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1")),
+            str(row["rows"]),
         )
     matrix = np.array(figures["confusion"])
     if len(labels) <= _WIDEST:
@@ -95,7 +98,7 @@ def tables(figures: dict, labels: Sequence[str], title: str) -> list[Table | str
         for index in range(len(labels)):
             confusions.add_column(str(index), justify="right")
         for index, name in enumerate(labels):
-            confusions.add_row(f"{index} {name}", *map(str, matrix[index]))
+            confusions.add_row(Text(f"{index} {name}"), *map(str, matrix[index]))
     else:
         confusions = Table(title="Largest confusions", title_justify="left")
         for heading in ("label", "answer", "rows"):
@@ -104,7 +107,7 @@ def tables(figures: dict, labels: Sequence[str], title: str) -> list[Table | str
         for flat in np.argsort(-matrix, axis=None, kind="stable")[:_WIDEST]:
             true, answer = divmod(int(flat), len(labels))
             if matrix[true, answer]:
-                confusions.add_row(labels[true], labels[answer], str(matrix[true, answer]))
+                confusions.add_row(Text(labels[true]), Text(labels[answer]), str(matrix[true, answer]))
     return [headline, classes, confusions]
 
 

@@ -25,7 +25,8 @@ def collect(labels: pa.ChunkedArray) -> tuple[str, ...]:
             "Check data.label_column."
         )
     are_numbers = all(label.removeprefix("-").isdecimal() for label in distinct)
-    return tuple(sorted(distinct, key=int if are_numbers else str))
+    # The text decides between `7` and `007`, so that the order of the rows does not.
+    return tuple(sorted(distinct, key=lambda label: (int(label), label) if are_numbers else label))
 
 
 def encode(labels: pa.ChunkedArray, known: Sequence[str], split: str) -> np.ndarray:
@@ -38,8 +39,9 @@ def encode(labels: pa.ChunkedArray, known: Sequence[str], split: str) -> np.ndar
     if ids.null_count:
         strange = pc.unique(labels.filter(pc.is_null(ids))).to_pylist()
         shown = ", ".join(map(repr, strange[:5])) + (", …" if len(strange) > 5 else "")
+        count = "1 row has a label" if ids.null_count == 1 else f"{ids.null_count} rows have labels"
         raise DataError(
-            f"data.{split}: {ids.null_count} rows have labels that no training row has: {shown}. "
+            f"data.{split}: {count} that no training row has: {shown}. "
             "Correct them, or move such rows to the training file."
         )
     return ids.to_numpy().astype(np.int32)

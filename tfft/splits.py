@@ -91,18 +91,21 @@ def set_aside(rows: Rows, fraction: float, *, seed: int, split: str) -> tuple[Ro
     labels = rows.table["label"].to_numpy()
     names, counts = np.unique(labels, return_counts=True)
     wanted = round(fraction * len(labels))
-    if counts.min() < 2 or min(wanted, len(labels) - wanted) < len(names):
+    both_sides_hold_all = counts.min() >= 2 and min(wanted, len(labels) - wanted) >= len(names)
+    if both_sides_hold_all:
+        stay, aside = train_test_split(
+            np.arange(len(labels)), test_size=wanted, random_state=seed, stratify=labels
+        )
+        stay.sort()
+        aside.sort()
+        both_sides_hold_all = all(len(np.unique(labels[side])) == len(names) for side in (stay, aside))
+    if not both_sides_hold_all:
         rarest = names[counts.argmin()]
         raise DataError(
             f"data.{split}: {fraction} of {len(labels)} rows cannot hold each of {len(names)} labels "
             f"on both sides (the rarest, {rarest!r}, has {counts.min()}). Raise the fraction, add rows, "
             f"or name a file."
         )
-    stay, aside = train_test_split(
-        np.arange(len(labels)), test_size=wanted, random_state=seed, stratify=labels
-    )
-    stay.sort()
-    aside.sort()
     origin = rows.source | {"share_for": split, "fraction": fraction, "seed": seed}
     return (
         Rows(rows.table.take(stay), rows.source | {"rows": len(stay)}),

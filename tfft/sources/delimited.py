@@ -9,6 +9,7 @@ knows lines, decides what a row is.
 import codecs
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -21,7 +22,20 @@ from pydantic import Field
 from tfft.errors import DataError, SettingError
 
 _BLOCK = 1 << 22
+_LONGEST = 1 << 22  # characters in a field; also bounds what a quote that is never closed takes in
 _ROWS = 4096
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_BLANK = r"\s\pZ\x0b\x1c-\x1f\x{85}"  # what `str.strip` takes away, for RE2
+
+
+def _mark(error: UnicodeError) -> tuple[str, int]:
+    """Decode bad bytes as `surrogateescape` does, also those below 0x80 that utf-16 can hold."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "\udcff" * (error.end - error.start), error.end
+
+
+codecs.register_error("tfft.mark", _mark)
 
 
 def rows(
@@ -48,11 +62,12 @@ def rows(
 
     Raises:
         DataError: The file is empty or lacks one of the columns.
-        SettingError: Python knows no such encoding.
+        SettingError: Python knows no such encoding or the file is not in it, or
+            the delimiter or the quote is a line break, or they are the same.
     """
     try:
-        codecs.lookup(encoding)
-    except LookupError as error:
+        "".encode(encoding)
+    except (LookupError, ValueError) as error:
         raise SettingError(
             "data.source.encoding",
             encoding,
@@ -61,6 +76,15 @@ def rows(
         ) from error
     if delimiter is None:
         delimiter = "\t" if path.suffix in (".tsv", ".tab") else ","
+    for key, character in (("delimiter", delimiter), ("quote", quote)):
+        if character in "\r\n":
+            raise SettingError(
+                f"data.source.{key}", character, "must not be a line break", fix="Leave the key out."
+            )
+    if delimiter == quote:
+        raise SettingError(
+            "data.source.quote", quote, "must differ from the delimiter", fix="Change one of the two."
+        )
     _check_header(path, columns, delimiter, quote, encoding)
     if _above_suspicion(path, columns, delimiter, quote, encoding):
         yield from _batches(path, columns, delimiter, quote, encoding)
@@ -69,36 +93,58 @@ def rows(
 
 
 def _check_header(path, columns, delimiter, quote, encoding) -> None:
-    header = next(_strict_rows(path, delimiter, quote, encoding), None)
+    try:
+        header = next(_strict_rows(path, delimiter, quote, encoding), None)
+    except UnicodeError as error:
+        raise SettingError(
+            "data.source.encoding",
+            encoding,
+            f"must be the encoding of {path} ({error})",
+            fix="A utf-16 file without a byte order mark needs utf-16-le or utf-16-be.",
+        ) from error
     if header is None:
         raise DataError(f"{path}: the file is empty; expected a header row with {', '.join(columns)}.")
-    _, names, problem = header
+    line, names, problem = header
     if problem:
-        raise DataError(f"{path}:1: the header row is broken: {problem}.")
+        raise DataError(f"{path}:{line}: the header row is broken: {problem}.")
     absent = [column for column in columns if column not in names]
     if absent:
         raise DataError(
-            f"{path}:1: no column {' or '.join(map(repr, absent))}; the header row has "
+            f"{path}:{line}: no column {' or '.join(map(repr, absent))}; the header row has "
             f"{', '.join(map(repr, names))}. Set data.text_column and data.label_column, "
             "or data.source.delimiter."
         )
     repeated = [column for column in columns if names.count(column) > 1]
     if repeated:
-        raise DataError(f"{path}:1: the column {repeated[0]!r} stands twice; rename one.")
+        raise DataError(f"{path}:{line}: the column {repeated[0]!r} stands twice; rename one.")
 
 
 def _above_suspicion(path, columns, delimiter, quote, encoding) -> bool:
     """Return whether no row can be bad: nothing ragged, empty, undecodable or oddly quoted."""
+    if not (delimiter + quote).isascii():
+        return False  # pyarrow takes no other
     try:
+        if not _lines_stand_alone(path, delimiter, quote, encoding):
+            return False
         for batch in _batches(path, columns, delimiter, quote, encoding):
             for column in batch.columns:
-                if pc.any(pc.match_substring_regex(column, rf"[\n\r{quote}]")).as_py():
+                if not pc.all(pc.match_substring_regex(column, f"[^{_BLANK}]")).as_py():
                     return False
-                if not pc.all(pc.match_substring_regex(column, r"[^\s\pZ]")).as_py():
-                    return False
-    except (pa.ArrowInvalid, UnicodeDecodeError):
+    except (pa.ArrowInvalid, KeyError, UnicodeError):
         return False
     return True
+
+
+def _lines_stand_alone(path, delimiter, quote, encoding) -> bool:
+    """Return whether no line is overlong and each quote opens, closes or is doubled within its line.
+
+    pyarrow takes all else without a word: it reads `"a"b` as `ab`.
+    """
+    edge, between = re.escape(quote), re.escape(delimiter)
+    field = rf"(?:{edge}[^{edge}\r\n]*(?:{edge}{edge}[^{edge}\r\n]*)*{edge}|[^{edge}{between}\r\n]*)"
+    whole = re.compile(rf"{field}(?:{between}{field})*[\r\n]*")
+    with _open_text(path, encoding) as lines:
+        return all(len(line) <= _LONGEST and (quote not in line or whole.fullmatch(line)) for line in lines)
 
 
 def _batches(path, columns, delimiter, quote, encoding) -> Iterator[pa.RecordBatch]:
@@ -124,12 +170,13 @@ def _strict_batches(path, columns, report, delimiter, quote, encoding) -> Iterat
     for line, fields, problem in lines:
         values: list[str] = []
         if not problem and len(fields) != len(header):
-            problem = f"{len(fields)} fields where the header row has {len(header)}"
+            count = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
+            problem = f"{count} where the header row has {len(header)}"
         if not problem:
             values = [fields[place] for place in places]
             empty = [column for column, value in zip(columns, values, strict=True) if not value.strip()]
             problem = f"{empty[0]!r} is empty" if empty else None
-        if not problem and any(map(_has_surrogate, values)):
+        if not problem and any(map(_SURROGATE.search, values)):
             problem = f"a byte that is not {encoding}; set data.source.encoding"
         if problem:
             report(line, problem)
@@ -153,24 +200,28 @@ def _strict_rows(path, delimiter, quote, encoding) -> Iterator[tuple[int, list[s
     After a broken quote the reading goes on at the line below the one where the
     broken row began, so that one stray quote does not swallow the rest.
     """
-    with open(path, encoding=encoding, errors="surrogateescape", newline="") as text:
+    with _open_text(path, encoding) as text:
         lines = _Rewindable(text)
         while True:
             start = lines.number + 1
             reader = csv.reader(lines, delimiter=delimiter, quotechar=quote, strict=True)
+            problem = None
+            limit = csv.field_size_limit(_LONGEST)  # one for the whole process: put back at once
             try:
-                fields = next(reader)
-            except StopIteration:
-                return
+                fields = next(reader, None)
             except csv.Error as error:
+                what = "a field too long or a broken quote" if "limit" in str(error) else "a broken quote"
+                fields, problem = [], f"{what} ({error})"
+            finally:
+                csv.field_size_limit(limit)
+            if fields is None:
+                return
+            if problem:
                 lines.rewind()
-                yield start, [], f"a broken quote ({error})"
-                continue
-            lines.forget()
-            if start == 1 and fields:
-                fields[0] = fields[0].removeprefix("\ufeff")
-            if fields:
-                yield start, fields, None
+            else:
+                lines.forget()
+            if fields or problem:
+                yield start, fields, problem
 
 
 class _Rewindable:
@@ -178,13 +229,17 @@ class _Rewindable:
 
     def __init__(self, text: io.TextIOBase) -> None:
         self.number = 0  # of the last line given out, from 1
-        self._text, self._taken, self._again = text, [], []
+        self._text = text
+        self._taken: list[str] = []
+        self._again: list[str] = []
 
     def __iter__(self):
         return self
 
     def __next__(self) -> str:
         line = self._again.pop() if self._again else next(self._text)
+        if not self.number:
+            line = line.removeprefix("\ufeff")  # here, for a quoted field may follow it
         self._taken.append(line)
         self.number += 1
         return line
@@ -198,12 +253,12 @@ class _Rewindable:
         self._taken = []
 
 
-def _has_surrogate(text: str) -> bool:
-    return any("\udc80" <= character <= "\udcff" for character in text)
+def _open_text(path: Path, encoding: str) -> io.TextIOWrapper:
+    return open(path, encoding=encoding, errors="tfft.mark", newline="")
 
 
-def _open_as_utf8(path: Path, encoding: str) -> BinaryIO:
-    if codecs.lookup(encoding).name in ("utf-8", "ascii", "utf-8-sig"):
+def _open_as_utf8(path: Path, encoding: str) -> BinaryIO | io.RawIOBase:
+    if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
         return open(path, "rb")
     return _Utf8(path, encoding)
 

@@ -1,16 +1,18 @@
-"""JSON Lines: one object a line, read through pyarrow; a file with a fault is read again line by line."""
+"""JSON Lines: one object a line, read through the standard library.
+
+pyarrow would read faster, but not these lines: it takes two objects on a line or
+one over several, hands out bytes that are not UTF-8, and dies of deep nesting.
+At 200 000 rows/s this reader still outruns any tokenizer.
+"""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
-from pyarrow import json as pa_json
 
 from tfft.errors import DataError
 
-_BLOCK = 1 << 22
 _ROWS = 4096
 
 
@@ -23,51 +25,20 @@ def rows(
     """JSON Lines in UTF-8, one object a line; empty lines are passed over.
 
     Returns:
-        Batches with `columns` in the order given, as strings; whole numbers and
-        true/false are kept as the text that stands in the file; no value is empty.
+        Batches with `columns` in the order given, as strings; numbers and true/false
+        are kept as the text that stands in the file; no value is empty.
 
     Raises:
-        DataError: No line has one of the columns.
+        DataError: The file is empty, or no object has one of the columns.
     """
-    if _above_suspicion(path, columns):
-        for batch in _batches(path):
-            yield pa.RecordBatch.from_arrays(
-                [pc.cast(batch.column(name), pa.string()) for name in columns], names=list(columns)
-            )
-    else:
-        yield from _strict_batches(path, columns, report)
-
-
-def _batches(path: Path) -> Iterator[pa.RecordBatch]:
-    with open(path, "rb") as stream:
-        yield from pa_json.open_json(stream, pa_json.ReadOptions(block_size=_BLOCK))
-
-
-def _above_suspicion(path: Path, columns: Sequence[str]) -> bool:
-    """Return whether every line is an object whose columns are plain text or whole numbers."""
-    try:
-        for batch in _batches(path):
-            for name in columns:
-                column = batch.column(name)
-                if column.null_count or not (
-                    pa.types.is_string(column.type) or pa.types.is_int64(column.type)
-                ):
-                    return False
-                text = pc.cast(column, pa.string())
-                if not pc.all(pc.match_substring_regex(text, r"[^\s\pZ]")).as_py():
-                    return False
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, KeyError):
-        return False
-    return True
-
-
-def _strict_batches(path, columns, report) -> Iterator[pa.RecordBatch]:
     kept: list[list[str]] = []
     keys_seen: set[str] = set()
+    is_empty = True
     with open(path, "rb") as stream:
         for number, line in enumerate(stream, start=1):
             if not line.strip():
                 continue
+            is_empty = False
             values, problem = _values(line, columns, keys_seen)
             if problem:
                 report(number, problem)
@@ -78,26 +49,30 @@ def _strict_batches(path, columns, report) -> Iterator[pa.RecordBatch]:
                 kept = []
     if kept:
         yield _record_batch(kept, columns)
+    if is_empty:
+        raise DataError(f"{path}: the file is empty; expected an object with {', '.join(columns)} a line.")
     absent = [column for column in columns if column not in keys_seen]
-    if absent:
+    if keys_seen and absent:
         raise DataError(
             f"{path}: no line has the key {' or '.join(map(repr, absent))}; the keys are "
-            f"{', '.join(map(repr, sorted(keys_seen))) or 'none at all'}. "
-            "Set data.text_column and data.label_column."
+            f"{', '.join(map(repr, sorted(keys_seen)))}. Set data.text_column and data.label_column."
         )
 
 
 def _values(line: bytes, columns, keys_seen: set[str]) -> tuple[list[str], str | None]:
     try:
-        row = json.loads(line.decode("utf-8-sig"))
+        # The line end goes first: with it, a missing bracket is reported at column 1 of the next line.
+        row = _DECODER.decode(line.decode("utf-8-sig").rstrip("\r\n"))
     except UnicodeDecodeError as error:
         return [], f"a byte that is not utf-8 at column {error.start + 1}"
     except json.JSONDecodeError as error:
         return [], f"not JSON at column {error.colno}: {error.msg}"
+    except _NotPlainError as error:
+        return [], str(error)
     except RecursionError:
         return [], "JSON that is nested too deeply"
     if not isinstance(row, dict):
-        return [], f"expected an object, got {type(row).__name__}"
+        return [], f"expected an object, got {line[:20].decode('utf-8-sig', 'ignore').strip()!r}"
     keys_seen.update(row)
     values = []
     for column in columns:
@@ -115,6 +90,27 @@ def _values(line: bytes, columns, keys_seen: set[str]) -> tuple[list[str], str |
             return [], f"{column!r} holds half of a surrogate pair"
         values.append(text)
     return values, None
+
+
+class _NotPlainError(ValueError):
+    """Python reads it, other readers refuse it or read something else."""
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise _NotPlainError(f"the key {twice!r} stands twice")
+    return row
+
+
+def _refuse(constant: str) -> None:
+    raise _NotPlainError(f"not JSON: {constant}")
+
+
+# Numbers stay text: `1.50` may be a label, and 5000 digits are no int of Python's.
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=str, parse_int=str, parse_constant=_refuse)
 
 
 def _record_batch(kept, columns) -> pa.RecordBatch:

@@ -27,11 +27,13 @@ def rows(
     if len(columns) != 1:
         raise DataError(f"{path}: plain lines hold text only; rows with labels need csv, tsv or jsonl.")
     kept: list[str] = []
-    with open(path, "rb") as stream:
+    # `utf-8-sig` passes over a byte order mark, and a line may end as on any system.
+    with open(path, encoding="utf-8-sig", errors="surrogateescape") as stream:
         for number, line in enumerate(stream, start=1):
+            text = line.removesuffix("\n")
             try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-            except UnicodeDecodeError as error:
+                text.encode("utf-8")
+            except UnicodeEncodeError as error:
                 report(number, f"a byte that is not utf-8 at column {error.start + 1}")
                 continue
             if not text.strip():

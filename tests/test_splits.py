@@ -1,0 +1,166 @@
+"""Tests of tfft/splits.py."""
+
+import hashlib
+from collections import Counter
+
+import pyarrow as pa
+import pytest
+
+from tfft import splits
+from tfft.errors import DataError
+from tfft.sources import delimited
+
+
+def read(path, on_bad_row="error", **columns):
+    names = {"text_column": "text", "label_column": "label"} | columns
+    return splits.read(delimited.rows, path, on_bad_row=on_bad_row, **names)
+
+
+def rows_of(counts, source=None):
+    """Return rows with so many of each label, the labels taking turns."""
+    left = Counter(counts)
+    labels = []
+    while left := +left:
+        labels += sorted(left)
+        left.subtract(sorted(left))
+    texts = [f"{label} {number}" for number, label in enumerate(labels)]
+    return splits.Rows(pa.table({"text": texts, "label": labels}), source or {})
+
+
+def both(rows):
+    return list(zip(rows.table["text"].to_pylist(), rows.table["label"].to_pylist(), strict=True))
+
+
+def test_read_gives_columns_text_and_label_and_the_record(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"intent,message\nx,a\ny,b\n")
+    rows = read(path, text_column="message", label_column="intent")
+    assert rows.table.schema.names == ["text", "label"]
+    assert both(rows) == [("a", "x"), ("b", "y")]
+    assert rows.source == {
+        "path": str(path),
+        "sha256": hashlib.sha256(b"intent,message\nx,a\ny,b\n").hexdigest(),
+        "rows": 2,
+        "bad_rows": [],
+    }
+
+
+def test_sha256_of_a_known_file(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"text,label\na,x\n")
+    # printf 'text,label\na,x\n' | sha256sum
+    assert read(path).source["sha256"] == ("cf4ae2aa7a83ef12c1fbddcb7cb4354f92fb9345ca01540bf752a590ccd65855")
+
+
+def test_sha256_of_a_file_longer_than_one_block(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"text,label\n" + b"some words,x\n" * 100_000)
+    assert path.stat().st_size > 1 << 20
+    assert read(path).source["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_one_bad_row_is_an_error_with_file_and_line(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("text,label\na,x\n,y\n")
+    with pytest.raises(DataError) as caught:
+        read(path)
+    assert str(caught.value) == (
+        f"{path}: 1 row cannot be used:\n  {path}:3: 'text' is empty\n"
+        "Correct the file, or set data.on_bad_row to skip to leave such rows out."
+    )
+
+
+@pytest.mark.parametrize(("count", "rest"), [(10, []), (11, ["  … and 1 more"]), (25, ["  … and 15 more"])])
+def test_many_bad_rows_are_cut_after_ten(tmp_path, count, rest):
+    path = tmp_path / "rows.csv"
+    path.write_text("text,label\na,x\n" + "a\n" * count)
+    with pytest.raises(DataError) as caught:
+        read(path)
+    shown = [f"  {path}:{line}: 1 field where the header row has 2" for line in range(3, 13)]
+    assert str(caught.value).splitlines() == [
+        f"{path}: {count} rows cannot be used:",
+        *shown,
+        *rest,
+        "Correct the file, or set data.on_bad_row to skip to leave such rows out.",
+    ]
+
+
+def test_skipped_rows_are_counted_out_and_all_listed(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("text,label\na,x\n" + ",y\n" * 12 + "b,y\n")
+    rows = read(path, on_bad_row="skip")
+    assert both(rows) == [("a", "x"), ("b", "y")]
+    assert rows.source["rows"] == 2
+    assert rows.source["bad_rows"] == [f"{path}:{line}: 'text' is empty" for line in range(3, 15)]
+
+
+@pytest.mark.parametrize("content", ["text,label\n", "text,label\n,x\na,\n"])
+def test_file_without_a_good_row_is_an_error(tmp_path, content):
+    path = tmp_path / "rows.csv"
+    path.write_text(content)
+    with pytest.raises(DataError) as caught:
+        read(path, on_bad_row="skip")
+    assert str(caught.value) == f"{path}: no row can be used. Expected a text and a label in each row."
+
+
+def test_share_set_aside_has_the_mix_of_labels_of_the_whole():
+    rows = rows_of({"a": 60, "b": 30, "c": 10})
+    stay, aside = splits.set_aside(rows, 0.2, seed=1, split="validation")
+    assert Counter(aside.table["label"].to_pylist()) == {"a": 12, "b": 6, "c": 2}
+    assert Counter(stay.table["label"].to_pylist()) == {"a": 48, "b": 24, "c": 8}
+
+
+def test_each_row_is_on_one_side_in_the_order_of_the_file():
+    rows = rows_of({"a": 30, "b": 20})
+    sides = splits.set_aside(rows, 0.3, seed=1, split="test")
+    position = {row: place for place, row in enumerate(both(rows))}
+    places = [[position[row] for row in both(side)] for side in sides]
+    assert sorted(places[0] + places[1]) == list(range(50))
+    assert len(places[1]) == 15
+    assert all(side == sorted(side) for side in places)
+
+
+def test_seed_decides_which_rows_are_set_aside():
+    rows = rows_of({"a": 30, "b": 20})
+    first, again, other = (
+        both(splits.set_aside(rows, 0.3, seed=seed, split="test")[1]) for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first != other
+    # The draw of numpy's legacy generator, which must not change between versions.
+    assert [text for text, _ in first[:5]] == ["a 0", "b 1", "b 9", "a 10", "b 13"]
+
+
+def test_record_of_each_side_says_what_it_came_from():
+    rows = rows_of({"a": 10, "b": 10}, {"path": "p", "sha256": "s", "rows": 20, "bad_rows": ["p:3: why"]})
+    stay, aside = splits.set_aside(rows, 0.25, seed=7, split="validation")
+    assert stay.source == {"path": "p", "sha256": "s", "rows": 15, "bad_rows": ["p:3: why"]}
+    assert aside.source == {
+        "path": "p",
+        "sha256": "s",
+        "rows": 5,
+        "bad_rows": [],
+        "share_for": "validation",
+        "fraction": 0.25,
+        "seed": 7,
+    }
+
+
+@pytest.mark.parametrize(
+    ("counts", "fraction", "rarest", "rare"),
+    [
+        ({"a": 50, "b": 1}, 0.2, "b", 1),  # b cannot stand on two sides
+        ({"a": 5, "b": 4, "c": 3}, 0.1, "c", 3),  # one row cannot hold three labels
+        ({"a": 5, "b": 4, "c": 3}, 0.9, "c", 3),
+        ({"a": 197, "b": 3}, 0.05, "b", 3),  # ten rows could, but b's share is 0.15 rows
+        ({"a": 197, "b": 3}, 0.95, "b", 3),
+    ],
+)
+def test_share_that_cannot_hold_each_label_is_an_error_with_the_rarest(counts, fraction, rarest, rare):
+    with pytest.raises(DataError) as caught:
+        splits.set_aside(rows_of(counts), fraction, seed=0, split="validation")
+    assert str(caught.value) == (
+        f"data.validation: {fraction} of {sum(counts.values())} rows cannot hold each of {len(counts)} "
+        f"labels on both sides (the rarest, {rarest!r}, has {rare}). Raise the fraction, add rows, "
+        "or name a file."
+    )
