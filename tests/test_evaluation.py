@@ -142,7 +142,8 @@ def test_tables_of_few_labels_show_figures_classes_and_the_whole_confusion():
     figures = evaluation.score(
         logits_of([0, 0, 1, 1, 1], 2), np.array([0, 1, 1, 1, 0]), texts(5), names
     ).figures
-    headline, classes, confusions = evaluation.tables(figures, names, "test")
+    headline = evaluation.headline(figures, "test")
+    classes, confusions = evaluation.tables(figures, names)
     assert headline.startswith("test: accuracy 0.6000 (95 % interval 0.2307-0.8824), macro F1 0.5833, ")
     assert headline.endswith(", 5 rows")
     assert [line.split() for line in shown(classes).splitlines() if "yes" in line] == [
@@ -163,7 +164,7 @@ def test_tables_of_many_labels_show_the_largest_confusions_alone():
         answers[13 * label : 13 * label + label] = label + 1
     figures = evaluation.score(logits_of(answers, 13), truth, texts(169), names).figures
     before = json.dumps(figures)
-    confusions = evaluation.tables(figures, names, "test")[2]
+    confusions = evaluation.tables(figures, names)[1]
     text = shown(confusions)
     assert "Largest confusions" in text
     rows = [line.replace("│", " ").split() for line in text.splitlines() if "intent_" in line]
@@ -174,15 +175,15 @@ def test_tables_of_many_labels_show_the_largest_confusions_alone():
 def test_twelve_labels_still_fit_a_matrix():
     names = [f"intent_{number}" for number in range(12)]
     figures = evaluation.score(logits_of(np.arange(12), 12), np.arange(12), texts(12), names).figures
-    assert "Confusion: true label down" in shown(evaluation.tables(figures, names, "test")[2])
+    assert "Confusion: true label down" in shown(evaluation.tables(figures, names)[1])
 
 
 @pytest.mark.parametrize("count", [2, 13])
 def test_labels_that_look_like_markup_are_shown_as_they_stand(count):
     names = ["[/x]", "[red]b", ":smile:", *(f"label {number}" for number in range(10))][:count]
     figures = evaluation.score(logits_of([1, 0], count), np.array([0, 1]), texts(2), names).figures
-    for part in evaluation.tables(figures, names, "test")[1:]:
+    for part in evaluation.tables(figures, names):
         assert "[/x]" in shown(part)
         assert "[red]b" in shown(part)
     if count > 2:
-        assert ":smile:" in shown(evaluation.tables(figures, names, "test")[1])
+        assert ":smile:" in shown(evaluation.tables(figures, names)[0])

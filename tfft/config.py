@@ -11,23 +11,66 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import yaml
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from tfft import plugins, setting_problems, yaml_file
 from tfft.errors import ConfigError
 from tfft.plugins import PluginSettings, Settings
 
-AbsolutePath = Annotated[Path, AfterValidator(lambda path: Path(os.path.abspath(path.expanduser())))]
+
+def _path_only(value: object) -> object:
+    if isinstance(value, (str, Path)):
+        return value
+    raise PydanticCustomError("path", "must be a path")
+
+
+AbsolutePath = Annotated[
+    Path,
+    BeforeValidator(_path_only),
+    AfterValidator(lambda path: Path(os.path.abspath(os.path.expanduser(path)))),
+]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+class OptimizerSettings(PluginSettings):
+    """What every optimizer takes."""
+
+    learning_rate: Annotated[float, Field(gt=0)] = 5e-5
+    """Peak learning rate of the top block."""
+    head_learning_rate: Annotated[float, Field(gt=0)] | None = None
+    """Peak learning rate of the head; null takes `learning_rate`."""
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Rate of a layer over the rate of the layer above it; 1 trains all layers at one rate."""
+
+
+class ScheduleSettings(PluginSettings):
+    """What every schedule takes."""
+
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of all steps over which the rate rises from zero to its peak."""
+
+
+if TYPE_CHECKING:  # to a type checker, a choice is what its plug-ins have in common
+    Callback = PluginSettings
+    Optimizer = OptimizerSettings
+    Schedule = ScheduleSettings
+    Source = PluginSettings
+    Task = PluginSettings
+else:
+    Callback = plugins.choice("callbacks")
+    Optimizer = plugins.choice("optimizers", OptimizerSettings, default="adamw")
+    Schedule = plugins.choice("schedules", ScheduleSettings, default="linear")
+    Source = plugins.choice("sources", default="delimited")
+    Task = plugins.choice("tasks", default="text_classification")
 
 
 class Data(Settings):
     """Where the rows come from."""
 
-    source: plugins.choice("sources", default="delimited") = Field("delimited", validate_default=True)
+    source: Source = Field("delimited", validate_default=True)
     """The format of the files: the name of a source, or a mapping with its settings."""
     train: AbsolutePath
     """File of rows to learn from."""
@@ -46,7 +89,7 @@ class Data(Settings):
 class Backbone(Settings):
     """The pretrained encoder."""
 
-    preset: str
+    preset: Annotated[str, Field(min_length=1)]
     """KerasHub preset or handle (`bert_base_en_uncased`, `kaggle://…`, `hf://…`), a local folder in KerasHub
     or Hugging Face format, or `package:NAME==VERSION` for a Python package that carries a model as data."""
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
@@ -83,24 +126,6 @@ class Head(Settings):
     """Distribution of the first weights; `truncated_normal` has BERT's standard deviation, 0.02."""
 
 
-class OptimizerSettings(PluginSettings):
-    """What every optimizer takes."""
-
-    learning_rate: Annotated[float, Field(gt=0)] = 5e-5
-    """Peak learning rate of the top block."""
-    head_learning_rate: Annotated[float, Field(gt=0)] | None = None
-    """Peak learning rate of the head; null takes `learning_rate`."""
-    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Rate of a layer over the rate of the layer above it; 1 trains all layers at one rate."""
-
-
-class ScheduleSettings(PluginSettings):
-    """What every schedule takes."""
-
-    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Share of all steps over which the rate rises from zero to its peak."""
-
-
 class Training(Settings):
     """How long, in what portions, and by which value the best epoch is chosen."""
 
@@ -131,9 +156,7 @@ class Run(Settings):
 class Config(Settings):
     """A whole run, from labelled text to a SavedModel."""
 
-    task: plugins.choice("tasks", default="text_classification") = Field(
-        "text_classification", validate_default=True
-    )
+    task: Task = Field("text_classification", validate_default=True)
     """What the model answers: the name of a task, or a mapping with its settings."""
     data: Data
     backbone: Backbone
@@ -141,18 +164,12 @@ class Config(Settings):
     """`none` trains the whole backbone, `all` only the head; or rules, of which the first that matches a
     variable decides. What no rule matches is trained."""
     head: Head = Head()
-    optimizer: plugins.choice("optimizers", OptimizerSettings, default="adamw") = Field(
-        "adamw", validate_default=True
-    )
+    optimizer: Optimizer = Field("adamw", validate_default=True)
     """The name of an optimizer, or a mapping with its settings."""
-    schedule: plugins.choice("schedules", ScheduleSettings, default="linear") = Field(
-        "linear", validate_default=True
-    )
+    schedule: Schedule = Field("linear", validate_default=True)
     """The course of the learning rate: the name of a schedule, or a mapping with its settings."""
     training: Training = Training()
-    callbacks: list[plugins.choice("callbacks")] = Field(
-        ["early_stopping", "tensorboard"], validate_default=True
-    )
+    callbacks: list[Callback] = Field(["early_stopping", "tensorboard"], validate_default=True)
     """Names of callbacks, or mappings with their settings."""
     export: Export = Export()
     run: Run = Run()
@@ -173,12 +190,14 @@ def read(path: Path, overrides: Sequence[str] = ()) -> Config:
     """
     mapping, lines = yaml_file.read(path)
     for override in overrides:
-        yaml_file.override(path, mapping, override)
+        changed = yaml_file.override(path, mapping, override)
+        lines = {key: line for key, line in lines.items() if key[: len(changed)] != changed}
     config = _validate(path, mapping, lines)
     missing = [
-        f"data.{split}: no such file: {file}. Correct the path; paths are relative to the current folder."
+        f"data.{split}{setting_problems.line(('data', split), lines)}: no such file: {file}. "
+        "Correct the path; paths are relative to the current folder."
         for split in ("train", "validation", "test")
-        if isinstance(file := getattr(config.data, split), Path) and not file.is_file()
+        if isinstance(file := getattr(config.data, split), Path) and not os.path.isfile(file)
     ]
     if missing:
         raise ConfigError(path, missing)
@@ -192,7 +211,7 @@ def restore(path: Path) -> Config:
 
 def to_yaml(config: Config) -> str:
     """Return the config with every default written out, as YAML that `read` accepts."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
+    return yaml_file.write(config.model_dump(mode="json"))
 
 
 def _validate(path: Path, mapping: dict[str, Any], lines: dict[tuple, int]) -> Config:

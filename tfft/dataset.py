@@ -44,7 +44,7 @@ def shuffled(
             yield from plan(lengths, batch_size=batch_size, seed=seed, epoch=epoch)
             epoch += 1
 
-    return _gather(batches, ids, labels, pack)
+    return _gather(batches, tf.data.INFINITE_CARDINALITY, ids, labels, pack)
 
 
 def in_order(
@@ -59,8 +59,8 @@ def in_order(
     `result[np.argsort(order)]` brings results back to the order of the rows.
     """
     order = np.argsort(ids.row_lengths().numpy(), kind="stable")
-    cuts = range(batch_size, len(order), batch_size)
-    return _gather(lambda: iter(np.split(order, cuts)), ids, labels, pack), order
+    batches = np.split(order, range(batch_size, len(order), batch_size))
+    return _gather(lambda: iter(batches), len(batches), ids, labels, pack), order
 
 
 def plan(lengths: np.ndarray, *, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
@@ -84,6 +84,7 @@ def plan(lengths: np.ndarray, *, batch_size: int, seed: int, epoch: int) -> list
 
 def _gather(
     batches: Callable[[], Iterator[np.ndarray]],
+    number: int,
     ids: tf.RaggedTensor,
     labels: np.ndarray,
     pack: Callable[[tf.RaggedTensor], dict[str, tf.Tensor]],
@@ -96,4 +97,5 @@ def _gather(
     # The generator hands out row numbers only, a few hundred bytes a step; the rows
     # themselves are gathered in the graph, outside Python's lock.
     numbers = tf.data.Dataset.from_generator(batches, output_signature=tf.TensorSpec([None], tf.int64))
+    numbers = numbers.apply(tf.data.experimental.assert_cardinality(number))
     return numbers.map(take).prefetch(2)

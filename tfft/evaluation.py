@@ -75,13 +75,17 @@ def score(logits: np.ndarray, ids: np.ndarray, text: pa.ChunkedArray, labels: Se
     return Report(figures, _wrong(np.exp(log_probabilities), predicted, ids, text, labels))
 
 
-def tables(figures: dict, labels: Sequence[str], title: str) -> list[Table | str]:
-    """Return what a person wants to see: the figures in a line, the classes, the confusions."""
-    headline = (
+def headline(figures: dict, title: str) -> str:
+    """Return the figures of a report in one line."""
+    return (
         f"{title}: accuracy {figures['accuracy']:.4f} (95 % interval {figures['accuracy_95_low']:.4f}"
         f"-{figures['accuracy_95_high']:.4f}), macro F1 {figures['f1_macro']:.4f}, weighted F1 "
         f"{figures['f1_weighted']:.4f}, loss {figures['loss']:.4f}, {figures['rows']} rows"
     )
+
+
+def tables(figures: dict, labels: Sequence[str]) -> tuple[Table, Table]:
+    """Return a table of the labels, and one of the confusions: all of them, or the largest."""
     classes = Table(title="Per label", title_justify="left")
     for heading in ("label", "precision", "recall", "F1", "rows"):
         classes.add_column(heading, justify="left" if heading == "label" else "right")
@@ -108,7 +112,7 @@ def tables(figures: dict, labels: Sequence[str], title: str) -> list[Table | str
             true, answer = divmod(int(flat), len(labels))
             if matrix[true, answer]:
                 confusions.add_row(Text(labels[true]), Text(labels[answer]), str(matrix[true, answer]))
-    return [headline, classes, confusions]
+    return classes, confusions
 
 
 def _wrong(probabilities, predicted, ids, text, labels) -> pa.Table:

@@ -45,10 +45,8 @@ def apply(groups: Sequence[Group], rules: str | Sequence[tuple[str, bool]]) -> N
     Raises:
         SettingError: A selector is not understood, or a rule matches nothing.
     """
-    if rules == "none":
-        return
-    if rules == "all":
-        rules = [("name:*", False)]
+    if isinstance(rules, str):
+        rules = {"none": [], "all": [("name:*", False)]}[rules]
     names = [group.name for group in groups]
     selectors = [_selector(index, text, names) for index, (text, _) in enumerate(rules)]
     used: set[int] = set()
@@ -80,7 +78,7 @@ def table(groups: Iterable[Group], rate_of: dict[str, float]) -> list[dict[str, 
         groups: All layers, the head included.
         rate_of: Peak learning rate of each trainable variable, by its path.
     """
-    rows = []
+    rows: list[dict[str, str | int | float]] = []
     for group in groups:
         trainable = [variable for variable in group.variables if variable.trainable]
         rates = {rate_of[variable.path] for variable in trainable}

@@ -19,8 +19,8 @@ def encoder(backbone: keras.Model, *, pooling: str) -> keras.Model:
     elif pooling == "cls":
         pooled = tokens[:, 0]
     else:
-        mask = backbone.input["padding_mask"]
-        pooled = {"mean": MeanPooling, "max": MaxPooling}[pooling](name="pooling")(tokens, mask)
+        layer = MeanPooling(name="pooling") if pooling == "mean" else MaxPooling(name="pooling")
+        pooled = layer(tokens, backbone.input["padding_mask"])
     return keras.Model(backbone.input, pooled, name="encoder")
 
 

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Annotated, Any, ClassVar, Literal, Union, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, create_model
+from pydantic_core import PydanticCustomError
 
 FUNCTIONS = {
     "callbacks": "build",
@@ -102,13 +103,15 @@ def choice(family: str, base: type[PluginSettings] = PluginSettings, default: st
     choices = tuple(names(family))
     models = tuple(settings(family, name, base) for name in choices)
     chosen = models[0] if len(models) == 1 else Annotated[Union[models], Discriminator("name")]  # noqa: UP007
-    written = Union[Literal[choices], chosen]  # noqa: UP007
+    written: Any = Union[Literal[choices], chosen]  # type: ignore[valid-type] # noqa: UP007
 
     def complete(value: object) -> object:
         if isinstance(value, str):
             return {"name": value}
-        if isinstance(value, dict) and default:
-            return {"name": default, **value}
+        if isinstance(value, dict):
+            return {"name": default, **value} if default else value
+        if not isinstance(value, BaseModel):
+            raise PydanticCustomError("choice_type", "must be a name, or a mapping with its settings")
         return value
 
     return Annotated[chosen, BeforeValidator(complete, json_schema_input_type=written)]
@@ -123,15 +126,19 @@ def _keywords(function: Callable[..., Any]) -> dict[str, Any]:
     }
 
 
+def _doc(function: Callable[..., Any]) -> str:
+    return inspect.getdoc(function) or ""
+
+
 def _first_paragraph(function: Callable[..., Any]) -> str:
-    return inspect.getdoc(function).split("\n\n")[0]
+    return _doc(function).split("\n\n")[0]
 
 
 def _argument_help(function: Callable[..., Any]) -> dict[str, str]:
     """Return the `Args:` section of a docstring as {argument: text}."""
     found: dict[str, str] = {}
     key, inside = None, False
-    for line in inspect.getdoc(function).splitlines():
+    for line in _doc(function).splitlines():
         if line.startswith("Args:"):
             inside = True
         elif inside and line and not line.startswith(" "):

@@ -19,11 +19,13 @@ BARRED = ("keras", "keras_hub", "tf_keras", "tfft", "transformers", "torch")
 def main() -> None:
     """Answer the JSON list of texts on standard input."""
     for package in BARRED:
-        sys.modules[package] = None
+        sys.modules[package] = None  # type: ignore[assignment] # Python's own way to bar an import
     import tensorflow as tf
 
-    libraries = Path(find_spec("tensorflow_text").origin).parent / "python" / "ops"
-    for library in sorted(libraries.glob("*.so")):
+    text = find_spec("tensorflow_text")
+    if text is None or text.origin is None:
+        raise SystemExit("tensorflow-text is not installed")
+    for library in sorted((Path(text.origin).parent / "python" / "ops").glob("*.so")):
         tf.load_op_library(str(library))
 
     texts = json.load(sys.stdin)

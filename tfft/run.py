@@ -101,7 +101,7 @@ def train(settings: Config, name: str = "run") -> Run:
         run_folder.write_json(directory / "labels.json", known)
         _fit(settings, model, tokens, ids, optimizer, steps, directory)
 
-        figures = {}
+        figures: dict[str, dict] = {}
         for split in ("validation", "test"):
             if split in rows:
                 figures[split] = _evaluate(
@@ -284,9 +284,10 @@ def _optimizer(
 ) -> tuple[keras.optimizers.Optimizer, int]:
     """Freeze, give every variable its rate, and show the table; return optimizer and steps an epoch."""
     rules = settings.freeze
-    if not isinstance(rules, str):
-        rules = [(rule.layers, rule.trainable) for rule in rules]
-    freezing.apply(model.groups, rules)
+    freezing.apply(
+        model.groups,
+        rules if isinstance(rules, str) else [(rule.layers, rule.trainable) for rule in rules],
+    )
     chosen, training = settings.optimizer, settings.training
     multiplier_of = learning_rates.multipliers(
         [(group.depth, group.variables) for group in model.groups],
@@ -357,16 +358,15 @@ def _fit(settings, model, tokens, ids, optimizer, steps, directory: Path) -> Non
     )
 
 
-def _evaluate(model, table: pa.Table, tokens, ids: np.ndarray, name: str, directory: Path) -> dict:
+def _evaluate(model, rows: pa.Table, tokens, ids: np.ndarray, name: str, directory: Path) -> dict:
     batches, order = dataset.in_order(tokens, ids, model.preprocessor.pack, batch_size=_PREDICT)
     logits = inference.outputs(model.whole, batches, order, title=f"evaluating {name}")
-    report = evaluation.score(logits, ids, table["text"], model.labels)
+    report = evaluation.score(logits, ids, rows["text"], model.labels)
     run_folder.write_json(directory / "evaluation" / f"{name}.json", report.figures)
     csv.write_csv(report.wrong, directory / "evaluation" / f"{name}-wrong.csv")
-    headline, *tables = evaluation.tables(report.figures, model.labels, name)
-    _log.info(headline)
-    for part in tables:
-        _say_table(part)
+    _log.info(evaluation.headline(report.figures, name))
+    for table in evaluation.tables(report.figures, model.labels):
+        _say_table(table)
     return report.figures
 
 

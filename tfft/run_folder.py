@@ -55,7 +55,10 @@ def new(directory: Path) -> Iterator[Path]:
     (directory / WEIGHTS).parent.mkdir()
     log = logging.FileHandler(directory / "log.txt", encoding="utf-8")
     log.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    logging.getLogger("tfft").addHandler(log)
+    logger = logging.getLogger("tfft")
+    if logger.level == logging.NOTSET:  # called from Python, with no word on what to log
+        logger.setLevel(logging.INFO)
+    logger.addHandler(log)
     try:
         write_json(directory / "status.json", {"status": "training"})
         yield directory
@@ -68,7 +71,7 @@ def new(directory: Path) -> Iterator[Path]:
             write_json(directory / "status.json", {"status": status, "reason": str(error)})
         raise
     finally:
-        logging.getLogger("tfft").removeHandler(log)
+        logger.removeHandler(log)
         log.close()
 
 

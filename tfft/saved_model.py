@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -57,7 +58,7 @@ def write(
     preprocessor: tf.Module,
     base: Path,
     texts: Sequence[str],
-) -> tuple[Path, dict[str, object]]:
+) -> tuple[Path, dict[str, Any]]:
     """Export to the next free version below `base`.
 
     Args:
@@ -97,7 +98,7 @@ def load(version: Path) -> Callable[..., dict[str, tf.Tensor]]:
     return tf.saved_model.load(str(version)).signatures["serving_default"]
 
 
-def _prove(serve, directory: Path, texts: Sequence[str]) -> dict[str, object]:
+def _prove(serve, directory: Path, texts: Sequence[str]) -> dict[str, Any]:
     here = {name: value.numpy() for name, value in serve(tf.constant(texts)).items()}
     # By path and in isolated mode: the process sees neither tfft nor the user's modules.
     probe = Path(__file__).with_name("reload_probe.py")

@@ -1,10 +1,31 @@
 """What is wrong with the settings, in the user's words: pydantic's errors, told by the user's keys."""
 
 import difflib
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+
+_TYPES = {
+    "bool_type": "must be true or false",
+    "dict_type": "must hold keys and values",
+    "float_type": "must be a number",
+    "int_from_float": "must be a whole number",
+    "int_type": "must be a whole number",
+    "list_type": "must be a list",
+    "model_type": "must hold keys and values",
+    "string_type": "must be text",
+}
+_PHRASES = {
+    "Input should be": "must be",
+    "String should": "must",
+    "List should": "must",
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+    "greater than": "above",
+    "less than": "below",
+}
 
 
 def describe(
@@ -26,10 +47,22 @@ def describe(
             by_key[key].append(message)
     problems = []
     for key, messages in by_key.items():
-        line = f" (line {lines[key]})" if key in lines else ""
-        got = f", got {_at(mapping, key)!r}" if messages[0].startswith("must") else ""
-        problems.append(f"{'.'.join(map(str, key))}{line}: {' or '.join(messages)}{got}")
+        # A fault further in means that the branch which names it has the right shape.
+        if any(len(other) > len(key) and other[: len(key)] == key for other in by_key):
+            continue
+        first, *others = messages
+        message = " or ".join([first, *(other.removeprefix("must be ") for other in others)])
+        got = f", got {_shown(_at(mapping, key))}" if first.startswith("must") else ""
+        if message == "must be text" and isinstance(_at(mapping, key), (bool, int, float)):
+            got += "; put it in quotes"
+        stands = key[:-1] if first.startswith("is missing") else key
+        problems.append(f"{'.'.join(map(str, key))}{line(stands, lines)}: {message}{got}")
     return problems
+
+
+def line(key: tuple, lines: Mapping[tuple, int]) -> str:
+    """Return ` (line 3)`, or nothing for a key that does not stand in the file."""
+    return f" (line {lines[key]})" if key in lines else ""
 
 
 def _key(detail: Any, mapping: Any) -> tuple:
@@ -43,6 +76,8 @@ def _key(detail: Any, mapping: Any) -> tuple:
             place = place[part]
     if detail["type"] == "missing":
         key.append(detail["loc"][-1])
+    elif detail["type"] == "union_tag_invalid" and isinstance(place, dict):
+        key.append("name")
     return tuple(key)
 
 
@@ -62,23 +97,25 @@ def _message(detail: Any, model: type[BaseModel], key: tuple, mapping: Any) -> s
         expected = [name.strip("'") for name in context["expected_tags"].split(", ")]
         near = difflib.get_close_matches(str(context["tag"]), expected, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
-        return f"no {context['discriminator'].strip(chr(39))} {context['tag']!r}. Known: {', '.join(expected)}.{hint}"
+        return f"unknown name {context['tag']!r}. Known: {', '.join(expected)}.{hint}"
     if kind == "union_tag_not_found":
         return "needs the key `name`"
+    if kind in _TYPES:
+        return _TYPES[kind]
     message = detail["msg"]
-    for begin in ("Input should be", "String should", "List should"):
-        message = message.replace(begin, "must be" if begin.endswith("be") else "must")
+    for phrase, ours in _PHRASES.items():
+        message = message.replace(phrase, ours)
     return message
 
 
 def _known_keys(model: type[BaseModel], key: Iterable, mapping: Any) -> list[str]:
-    place = mapping
+    place, candidates, default = mapping, [model], None
     for part in key:
         place = place[part]
-        if isinstance(part, int):
-            continue
-        candidates = list(_models(model.model_fields[part].annotation, model.model_fields[part].metadata))
-        chosen = place["name"] if isinstance(place, dict) and "name" in place else None
+        if isinstance(part, str):
+            field = model.model_fields[part]
+            candidates, default = list(_models(field.annotation, field.metadata)), field.default
+        chosen = place.get("name", default) if isinstance(place, dict) else None
         named = [
             c
             for c in candidates
@@ -94,6 +131,12 @@ def _models(annotation: Any, metadata: Iterable = ()) -> Iterable[type[BaseModel
         yield annotation
     for inner in get_args(annotation):
         yield from _models(inner)
+
+
+def _shown(value: Any) -> str:
+    """Return a value about as it stands in the file, and not all of a long one."""
+    text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+    return text if len(text) <= 120 else text[:119] + "…"
 
 
 def _at(mapping: Any, key: tuple) -> Any:

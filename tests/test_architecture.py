@@ -1,0 +1,136 @@
+"""Who may import whom, and what the house forbids; read from the source, function bodies too."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "tfft"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+STEPS = {file.stem for file in PACKAGE.glob("[a-z]*.py")} - {"run", "setting_problems", "yaml_file"}
+
+# What a file may import from tfft besides errors, each with its reason.
+ALLOWED = {
+    # The door: it reads the file, knows the plug-ins' settings, and words their faults.
+    "config": {"plugins", "setting_problems", "yaml_file"},
+    # The public functions of the package, which tell the story.
+    "__init__": {"config", "run"},
+    "__main__": {"cli"},
+    # The story: the only file that knows the order of the steps.
+    "run": STEPS,
+    # It joins the parts of the model as run joins the parts of the story.
+    "classifier": {"backbone", "freezing", "head", "plugins", "preprocessor", "saved_model", "tasks"},
+}
+ALLOWED_IN_FOLDERS = {
+    # The command line asks for a config and hands it to the story; __init__ for the version.
+    "cli": {"", "config", "plugins", "run"},
+    # A task is handed back as the class that the family's __init__ declares.
+    "tasks": {"tasks"},
+}
+
+
+def name_of(file: Path) -> str:
+    """Return `cli.train` for tfft/cli/train.py."""
+    return ".".join(file.relative_to(PACKAGE).with_suffix("").parts)
+
+
+def imports(source: str, name: str) -> set[str]:
+    """Return the modules of tfft that a source imports anywhere, as `config` or `cli.train`; "" is tfft."""
+    known = {name_of(file).removesuffix(".__init__") for file in FILES}
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = name.split(".")[: -node.level] if node.level else []
+            base = ".".join(
+                [*(["tfft", *above] if node.level else []), *([node.module] if node.module else [])]
+            )
+            modules = [
+                f"{base}.{alias.name}" if f"{base}.{alias.name}".removeprefix("tfft.") in known else base
+                for alias in node.names
+            ]
+        else:
+            continue
+        found |= {m.removeprefix("tfft").removeprefix(".") for m in modules if m.split(".")[0] == "tfft"}
+    return found
+
+
+def allowed(name: str) -> set[str]:
+    folder, _, rest = name.partition(".")
+    return {"errors"} | (ALLOWED_IN_FOLDERS.get(folder, set()) if rest else ALLOWED.get(name, set()))
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "expected"),
+    [
+        ("from tfft import config, __version__", "x", {"config", ""}),
+        ("from tfft.tasks import Task", "x", {"tasks"}),
+        ("from tfft.tasks import text_classification", "x", {"tasks.text_classification"}),
+        ("import tfft.cli.train as t", "x", {"cli.train"}),
+        ("from . import run", "x", {"run"}),
+        ("from .run import train", "x", {"run"}),
+        ("from .. import run", "cli.train", {"run"}),
+        ("from .delimited import rows", "sources.jsonl", {"sources.delimited"}),
+        ("def f():\n    from tfft import run", "x", {"run"}),
+        ("class A:\n    def f(self):\n        import tfft.head", "x", {"head"}),
+        ("import tfft_other, keras\nfrom keras import ops", "x", set()),
+    ],
+)
+def test_imports_are_found_in_every_spelling(source, name, expected):
+    assert imports(source, name) == expected
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_a_file_imports_only_what_it_may(file):
+    name = name_of(file)
+    assert imports(file.read_text(encoding="utf-8"), name) <= allowed(name), (
+        "a step or a plug-in imports nothing but errors from tfft; exceptions stand in ALLOWED, with reasons"
+    )
+
+
+def test_no_exception_is_stale():
+    sources = {name_of(file): file.read_text(encoding="utf-8") for file in FILES}
+    for name in ALLOWED.keys() - {"run"}:
+        assert ALLOWED[name] <= imports(sources[name], name), name
+    for folder, extra in ALLOWED_IN_FOLDERS.items():
+        inside = [imports(source, name) for name, source in sources.items() if name.startswith(f"{folder}.")]
+        assert extra <= set().union(*inside), folder
+
+
+def test_only_main_imports_the_command_line():
+    importers = {
+        name_of(file)
+        for file in FILES
+        if any(module.split(".")[0] == "cli" for module in imports(file.read_text("utf-8"), name_of(file)))
+    }
+    assert importers == {"__main__"}
+
+
+def test_no_file_is_a_drawer_for_everything():
+    words = {
+        word for file in FILES for part in file.relative_to(PACKAGE).parts for word in part[:-3].split("_")
+    }
+    assert not words & {"utils", "util", "helpers", "helper", "common", "misc", "manager", "wrapper"}
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_no_assert_and_no_bare_except(file):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        assert not isinstance(node, ast.Assert), f"line {node.lineno}: python -O removes an assert; raise"
+        assert not (isinstance(node, ast.ExceptHandler) and node.type is None), (
+            f"line {node.lineno}: a bare except also takes Ctrl-C"
+        )
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_every_file_says_what_it_is_for(file):
+    assert ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))
+
+
+def test_a_family_is_a_folder_with_plug_ins():
+    from tfft import plugins
+
+    folders = {file.parent.name for file in FILES if file.parent != PACKAGE}
+    assert folders == {"cli", *plugins.FUNCTIONS}

@@ -1,0 +1,460 @@
+"""Tests of tfft/config.py."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfft import config, plugins
+from tfft.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[1]
+SHIPPED = sorted((ROOT / "configs").glob("*.yaml"))
+HASH = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The current folder, with a data file and an empty place for `c.yaml`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.csv").write_text("text,label\na,b\n")
+    return tmp_path
+
+
+def write(folder: Path, *lines: str) -> Path:
+    """Write a config that is right but for `lines`, the first of which is line 5."""
+    head = ("data:", "  train: rows.csv", "backbone:", "  preset: bert_tiny_en_uncased")
+    path = folder / "c.yaml"
+    path.write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+def problems(path: Path, *overrides: str) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as caught:
+        config.read(path, overrides)
+    return caught.value.problems
+
+
+def test_the_smallest_config_is_completed(folder):
+    assert config.read(write(folder)).model_dump(mode="json") == {
+        "task": {"name": "text_classification"},
+        "data": {
+            "source": {"name": "delimited", "delimiter": None, "quote": '"', "encoding": "utf-8"},
+            "train": str(folder / "rows.csv"),
+            "validation": 0.1,
+            "test": None,
+            "text_column": "text",
+            "label_column": "label",
+            "on_bad_row": "error",
+        },
+        "backbone": {
+            "preset": "bert_tiny_en_uncased",
+            "sha256": None,
+            "sequence_length": 128,
+            "dropout": None,
+        },
+        "freeze": "none",
+        "head": {
+            "pooling": "auto",
+            "hidden_layers": [],
+            "activation": "gelu",
+            "dropout": 0.1,
+            "initializer": "truncated_normal",
+        },
+        "optimizer": {
+            "name": "adamw",
+            "learning_rate": 5e-5,
+            "head_learning_rate": None,
+            "layer_decay": 1.0,
+            "weight_decay": 0.01,
+            "beta_1": 0.9,
+            "beta_2": 0.999,
+            "epsilon": 1e-6,
+            "clip_norm": 1.0,
+        },
+        "schedule": {"name": "linear", "warmup": 0.1, "end": 0.0},
+        "training": {"epochs": 3, "batch_size": 32, "seed": 0, "monitor": "val_accuracy"},
+        "callbacks": [
+            {"name": "early_stopping", "patience": 3, "min_delta": 0.0},
+            {"name": "tensorboard", "update_freq": "epoch", "histogram_freq": 0},
+        ],
+        "export": {"directory": None},
+        "run": {"directory": None},
+    }
+
+
+def test_a_section_without_a_name_means_the_default_plug_in(folder):
+    settings = config.read(write(folder, "schedule: {end: 0.5}", "optimizer: {epsilon: 1e-8}"))
+    assert (settings.schedule.name, settings.schedule.end) == ("linear", 0.5)
+    assert (settings.optimizer.name, settings.optimizer.epsilon) == ("adamw", 1e-8)
+
+
+def test_a_plug_in_gets_its_own_arguments_and_not_the_familys(folder):
+    settings = config.read(write(folder, "schedule: {name: cosine, end: 0.5, warmup: 0}"))
+    assert settings.schedule.arguments() == {"end": 0.5}
+
+
+def test_paths_are_absolute_and_know_the_home_folder(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    settings = config.read(write(folder, "run: {directory: ~/runs/a}", "export: {directory: b/../c}"))
+    assert settings.run.directory == folder / "home" / "runs" / "a"
+    assert settings.export.directory == folder / "c"
+
+
+def test_overrides_come_last_and_in_order(folder):
+    path = write(folder, "training:", "  epochs: 2")
+    overrides = ["training.epochs=5", "training.epochs=7", "optimizer=adamw", "optimizer.epsilon=1e-8"]
+    settings = config.read(path, [*overrides, "data.text_column=no"])
+    assert settings.training.epochs == 7
+    assert settings.optimizer.epsilon == 1e-8
+    assert settings.data.text_column == "no"
+
+
+def test_values_are_fixed(folder):
+    with pytest.raises(ValueError, match="frozen"):
+        config.read(write(folder)).training.epochs = 5
+
+
+def test_what_is_written_out_is_read_back(folder):
+    path = write(
+        folder,
+        "  sha256: " + HASH,
+        "freeze:",
+        "- {layers: embeddings, trainable: false}",
+        "- {layers: 'name:*/bias', trainable: true}",
+        "callbacks: [early_stopping, {name: tensorboard, update_freq: 10}]",
+        "schedule: constant",
+        "head: {hidden_layers: [4, 2]}",
+        "run: {directory: naïve}",
+    )
+    settings = config.read(path)
+    path.write_text(config.to_yaml(settings), encoding="utf-8")
+    assert config.read(path) == settings
+    assert config.to_yaml(config.read(path)) == config.to_yaml(settings)
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x85\u2028\u2029"), min_size=1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    preset=TEXTS
+    | st.sampled_from(["no", "1e5", "2e-5", "08", "010", "1:30", "2024-01-01", "~", ".nan", "true"]),
+    column=TEXTS | st.sampled_from(["1e5", "08", "null"]),
+    rate=st.floats(min_value=0, max_value=1e6, exclude_min=True),
+    share=st.floats(min_value=0, max_value=1, exclude_min=True, exclude_max=True),
+    seed=st.integers(0, 2**31 - 1),
+    widths=st.lists(st.integers(1, 10**12)),
+    rules=st.lists(st.fixed_dictionaries({"layers": TEXTS, "trainable": st.booleans()})),
+    update_freq=st.just("epoch") | st.integers(1),
+)
+def test_any_config_is_read_back(
+    tmp_path_factory, preset, column, rate, share, seed, widths, rules, update_freq
+):
+    folder = tmp_path_factory.mktemp("config")
+    (folder / "rows.csv").touch()
+    whole = config.Config.model_validate_json(
+        json.dumps(
+            {
+                "data": {"train": str(folder / "rows.csv"), "validation": share, "label_column": column},
+                "backbone": {"preset": preset},
+                "freeze": rules,
+                "head": {"hidden_layers": widths},
+                "optimizer": {"learning_rate": rate},
+                "training": {"seed": seed},
+                "callbacks": [{"name": "tensorboard", "update_freq": update_freq}],
+            }
+        )
+    )
+    (folder / "c.yaml").write_bytes(config.to_yaml(whole).encode("utf-8"))
+    assert config.read(folder / "c.yaml") == whole
+
+
+def test_a_run_restores_its_config_though_the_data_is_gone(folder):
+    settings = config.read(write(folder))
+    (folder / "config.yaml").write_text(config.to_yaml(settings))
+    (folder / "rows.csv").unlink()
+    assert config.restore(folder / "config.yaml") == settings
+
+
+SCHEDULES = ", ".join(plugins.names("schedules"))
+KNOWN = "task, data, backbone, freeze, head, optimizer, schedule, training, callbacks, export, run"
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        (["head:", "  poolng: cls"], "head.poolng (line 6): unknown key. Did you mean pooling?"),
+        (
+            ["optimizer: {layer_decai: 1}"],
+            "optimizer.layer_decai (line 5): unknown key. Did you mean layer_decay?",
+        ),
+        (["xyz: 1"], f"xyz (line 5): unknown key. Known here: {KNOWN}."),
+        (["<<: {head: {}}"], f"<< (line 5): unknown key. Known here: {KNOWN}."),
+        (["training: {epochs: '3'}"], "training.epochs (line 5): must be a whole number, got '3'"),
+        (["training: {epochs: true}"], "training.epochs (line 5): must be a whole number, got true"),
+        (["training: {epochs: 3.0}"], "training.epochs (line 5): must be a whole number, got 3.0"),
+        (["training: {epochs: 0}"], "training.epochs (line 5): must be at least 1, got 0"),
+        (["training: {seed: -1}"], "training.seed (line 5): must be at least 0, got -1"),
+        (
+            ["training: {seed: 2147483648}"],
+            "training.seed (line 5): must be below 2147483648, got 2147483648",
+        ),
+        (["training:"], "training (line 5): must hold keys and values, got null"),
+        (["training: []"], "training (line 5): must hold keys and values, got []"),
+        (["  sequence_length: 2"], "backbone.sequence_length (line 5): must be at least 3, got 2"),
+        (["  dropout: 1"], "backbone.dropout (line 5): must be below 1, got 1"),
+        (["  dropout: true"], "backbone.dropout (line 5): must be a number, got true"),
+        (["  sha256: abc"], "backbone.sha256 (line 5): must match pattern '^[0-9a-f]{64}$', got 'abc'"),
+        (["  sha256: 123"], "backbone.sha256 (line 5): must be text, got 123; put it in quotes"),
+        (
+            ["  sha256: " + HASH.upper()],
+            f"backbone.sha256 (line 5): must match pattern '^[0-9a-f]{{64}}$', got '{HASH.upper()}'",
+        ),
+        (
+            ["optimizer: {learning_rate: .nan}"],
+            "optimizer.learning_rate (line 5): must be a finite number, got nan",
+        ),
+        (
+            ["optimizer: {learning_rate: .inf}"],
+            "optimizer.learning_rate (line 5): must be a finite number, got inf",
+        ),
+        (
+            ["optimizer: {learning_rate: 1e999}"],
+            "optimizer.learning_rate (line 5): must be a finite number, got inf",
+        ),
+        (["optimizer: {learning_rate: 0}"], "optimizer.learning_rate (line 5): must be above 0, got 0"),
+        (
+            ["optimizer: {learning_rate: '1e-4'}"],
+            "optimizer.learning_rate (line 5): must be a number, got '1e-4'",
+        ),
+        (["optimizer: 3"], "optimizer (line 5): must be a name, or a mapping with its settings, got 3"),
+        (["optimizer:"], "optimizer (line 5): must be a name, or a mapping with its settings, got null"),
+        (
+            ["schedule: cosin"],
+            f"schedule (line 5): unknown name 'cosin'. Known: {SCHEDULES}. Did you mean cosine?",
+        ),
+        (
+            ["schedule:", "  name: zzz"],
+            f"schedule.name (line 6): unknown name 'zzz'. Known: {SCHEDULES}.",
+        ),
+        (["schedule: {name: cosine, ende: 1}"], "schedule.ende (line 5): unknown key. Did you mean end?"),
+        (["schedule: {ende: 1}"], "schedule.ende (line 5): unknown key. Did you mean end?"),
+        (
+            ["schedule: {name: constant, end: 1}"],
+            "schedule.end (line 5): unknown key. Known here: name, warmup.",
+        ),
+        (
+            ["head: {activation: swish}"],
+            "head.activation (line 5): must be 'gelu', 'relu', 'tanh' or 'silu', got 'swish'",
+        ),
+        (["head: {hidden_layers: [8, 0]}"], "head.hidden_layers.1 (line 5): must be at least 1, got 0"),
+        (["head: {hidden_layers: 8}"], "head.hidden_layers (line 5): must be a list, got 8"),
+        (["freeze: most"], "freeze (line 5): must be 'none' or 'all' or a list, got 'most'"),
+        (["freeze: no"], "freeze (line 5): must be 'none' or 'all' or a list, got 'no'"),
+        (["freeze: [embeddings]"], "freeze.0 (line 5): must hold keys and values, got 'embeddings'"),
+        (["freeze:", "- layers: pooler"], "freeze.0.trainable (line 6): is missing, and has no default"),
+        (
+            ["freeze:", "- layers: pooler", "  trainable: no"],
+            "freeze.0.trainable (line 7): must be true or false, got 'no'",
+        ),
+        (["callbacks: early_stopping"], "callbacks (line 5): must be a list, got 'early_stopping'"),
+        (["callbacks: [3]"], "callbacks.0 (line 5): must be a name, or a mapping with its settings, got 3"),
+        (["callbacks: [{patience: 3}]"], "callbacks.0 (line 5): needs the key `name`"),
+        (
+            ["callbacks:", "- early_stopping", "- name: tensorboard", "  histogram_frec: 1"],
+            "callbacks.1.histogram_frec (line 8): unknown key. Did you mean histogram_freq?",
+        ),
+        (
+            ["callbacks:", "- name: early_stopping", "  patience: 0"],
+            "callbacks.0.patience (line 7): must be at least 1, got 0",
+        ),
+        (
+            ["callbacks: [{name: tensorboard, update_freq: batch}]"],
+            "callbacks.0.update_freq (line 5): must be 'epoch' or a whole number, got 'batch'",
+        ),
+        (["export: {directory: 3}"], "export.directory (line 5): must be a path, got 3"),
+        (["head: {}", "head: {}"], "line 6, column 1: not valid YAML: the key 'head' stands twice; keep one"),
+    ],
+)
+def test_a_fault_is_named_with_key_line_expected_and_got(folder, lines, problem):
+    assert problems(write(folder, *lines)) == (problem,)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("validation: 0", "data.validation (line 2): must be a path or above 0, got 0"),
+        ("validation: 20", "data.validation (line 2): must be a path or below 1, got 20"),
+        ("validation: .nan", "data.validation (line 2): must be a path or a finite number, got nan"),
+        ("test: false", "data.test (line 2): must be a path or a number, got false"),
+        ("text_column: 1", "data.text_column (line 2): must be text, got 1; put it in quotes"),
+        ("on_bad_row: no", "data.on_bad_row (line 2): must be 'error' or 'skip', got 'no'"),
+        (
+            "source: {delimiter: ;;}",
+            "data.source.delimiter (line 2): must have at most 1 character, got ';;'",
+        ),
+        ("source: {name: jsonl, quote: x}", "data.source.quote (line 2): unknown key. Known here: name."),
+        (
+            "source: csv",
+            "data.source (line 2): unknown name 'csv'. Known: " + ", ".join(plugins.names("sources")) + ".",
+        ),
+    ],
+)
+def test_a_fault_in_data_is_named(folder, line, problem):
+    path = folder / "c.yaml"
+    path.write_text(f"data:\n  {line}\n  train: rows.csv\nbackbone:\n  preset: x\n")
+    assert problems(path) == (problem,)
+
+
+def test_all_faults_are_named_at_once(folder):
+    path = folder / "c.yaml"
+    path.write_text(
+        "data:\n"
+        "  text_colum: message\n"
+        "backbone:\n"
+        "  preset: bert_tiny_en_uncased\n"
+        "  sequence_length: '64'\n"
+        "schedule: cosin\n"
+        "training:\n"
+        "  epochs: 0\n"
+        "freeze: most\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        config.read(path)
+    assert str(caught.value).splitlines() == [
+        f"{path}: 6 problems",
+        "  data.train (line 1): is missing, and has no default",
+        "  data.text_colum (line 2): unknown key. Did you mean text_column?",
+        "  backbone.sequence_length (line 5): must be a whole number, got '64'",
+        "  freeze (line 9): must be 'none' or 'all' or a list, got 'most'",
+        f"  schedule (line 6): unknown name 'cosin'. Known: {SCHEDULES}. Did you mean cosine?",
+        "  training.epochs (line 8): must be at least 1, got 0",
+    ]
+
+
+def test_missing_sections_are_named(folder):
+    (folder / "c.yaml").write_text("freeze: all\n")
+    assert problems(folder / "c.yaml") == (
+        "data: is missing, and has no default",
+        "backbone: is missing, and has no default",
+    )
+
+
+def test_an_empty_preset_is_refused(folder):
+    (folder / "c.yaml").write_text("data: {train: rows.csv}\nbackbone: {preset: ''}\n")
+    assert problems(folder / "c.yaml") == (
+        "backbone.preset (line 2): must have at least 1 character, got ''",
+    )
+
+
+def test_all_missing_data_files_are_named_with_their_lines(folder):
+    (folder / "c.yaml").write_text(
+        "data:\n  train: a.csv\n  validation: rows.csv\n  test: ~nobody-here/b.csv\nbackbone: {preset: x}\n"
+    )
+    assert problems(folder / "c.yaml") == tuple(
+        f"data.{split} (line {line}): no such file: {folder / file}. "
+        "Correct the path; paths are relative to the current folder."
+        for split, line, file in [("train", 2, "a.csv"), ("test", 4, "~nobody-here/b.csv")]
+    )
+
+
+@pytest.mark.parametrize("name", [".", "x" * 1000])
+def test_what_cannot_be_a_data_file_is_missing(folder, name):
+    assert problems(write(folder), f"data.train={name}")[0].startswith("data.train: no such file: ")
+
+
+def test_a_value_from_the_command_line_has_no_line(folder):
+    path = write(folder, "training:", "  epochs: 2", "callbacks: [{name: early_stopping, patience: 1}]")
+    overrides = ("training.epochs=0", "callbacks.0.patience=0", "optimizer.epsilom=1", "head={dropout: 2}")
+    assert problems(path, *overrides) == (
+        "head.dropout: must be below 1, got 2",
+        "optimizer.epsilom: unknown key. Did you mean epsilon?",
+        "training.epochs: must be at least 1, got 0",
+        "callbacks.0.patience: must be at least 1, got 0",
+    )
+
+
+def described(schema: dict):
+    """Yield (place, schema) of every property, the definitions' too; a section tells its own purpose."""
+    for name, part in [("Config", schema), *schema.get("$defs", {}).items()]:
+        for key, inner in part["properties"].items():
+            section = schema["$defs"][inner["$ref"].removeprefix("#/$defs/")] if "$ref" in inner else {}
+            yield f"{name}.{key}", section | inner
+
+
+def test_every_setting_has_a_description():
+    schema = config.Config.model_json_schema()
+    places = dict(described(schema))
+    assert {"Config.freeze", "Data.train", "optimizers_adamw.epsilon", "Run.directory"} <= set(places)
+    assert [place for place, inner in places.items() if not inner.get("description")] == []
+
+
+def accepts(schema: dict, value, root: dict) -> bool:
+    """Return whether a JSON schema accepts a value; only with the keywords that ours uses."""
+    for keyword in schema:
+        assert keyword in KEYWORDS, f"this test does not know the keyword {keyword}"
+    if "$ref" in schema:
+        return accepts(root["$defs"][schema["$ref"].removeprefix("#/$defs/")], value, root)
+    if "anyOf" in schema and not any(accepts(part, value, root) for part in schema["anyOf"]):
+        return False
+    if "oneOf" in schema and sum(accepts(part, value, root) for part in schema["oneOf"]) != 1:
+        return False
+    if value not in schema.get("enum", [value]) or value != schema.get("const", value):
+        return False
+    if "type" in schema and not isinstance(value, TYPES[schema["type"]]):
+        return False
+    if isinstance(value, dict) and "properties" in schema:
+        known = schema["properties"]
+        return (
+            set(schema.get("required", [])) <= set(value) <= set(known)
+            and schema["additionalProperties"] is False
+            and all(accepts(known[key], inner, root) for key, inner in value.items())
+        )
+    if isinstance(value, list):
+        return all(accepts(schema["items"], inner, root) for inner in value)
+    return True
+
+
+TYPES = {
+    "array": list,
+    "boolean": bool,
+    "integer": int,
+    "null": type(None),
+    "number": (int, float),
+    "object": dict,
+    "string": str,
+}
+KEYWORDS = {
+    "$defs", "$ref", "additionalProperties", "anyOf", "const", "default", "description", "discriminator",
+    "enum", "exclusiveMaximum", "exclusiveMinimum", "format", "items", "maxLength", "maximum", "minLength",
+    "minimum", "oneOf", "pattern", "properties", "required", "title", "type",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_the_schema_accepts_the_shipped_configs(path):
+    schema = config.Config.model_json_schema()
+    written = config.yaml_file.read(path)[0]
+    assert accepts(schema, written, schema)
+    assert accepts(schema, written | {"optimizer": "adamw", "schedule": "cosine"}, schema)
+    assert not accepts(schema, written | {"optimizr": "adamw"}, schema)
+    assert not accepts(schema, written | {"optimizer": "no_such"}, schema)
+    assert not accepts(schema, written | {"freeze": "most"}, schema)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_shipped_config_is_complete_and_means_the_same_written_out(path, tmp_path):
+    settings = config.restore(path)
+    (tmp_path / "c.yaml").write_text(config.to_yaml(settings), encoding="utf-8")
+    assert config.restore(tmp_path / "c.yaml") == settings
+    # Any other YAML 1.1 reader takes it for the same, but for no number or word.
+    assert yaml.safe_load(config.to_yaml(settings)) == settings.model_dump(mode="json")
+
+
+def test_the_embedded_example_needs_nothing_else(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert config.read(ROOT / "configs" / "support_intents.yaml").data.train.is_file()

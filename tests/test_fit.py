@@ -1,0 +1,120 @@
+"""Tests of tfft/fit.py."""
+
+import csv
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfft import fit
+from tfft.errors import TrainingError
+
+
+def make():
+    keras.utils.set_random_seed(0)
+    return dense_on(lambda x: x)
+
+
+def dense_on(layer):
+    inputs = keras.Input([2])
+    return keras.Model(inputs, keras.layers.Dense(2)(layer(inputs)))
+
+
+def batches():
+    rows = np.random.default_rng(0).normal(size=(40, 2)).astype("float32")
+    return tf.data.Dataset.from_tensor_slices((rows, (rows[:, 0] > 0).astype("int32"))).batch(8)
+
+
+def run(tmp_path, model, *, optimizer=None, train=None, callbacks=(), epochs=3, mode="max"):
+    said = []
+    fit.run(
+        model,
+        batches().repeat() if train is None else train,
+        batches(),
+        optimizer=optimizer or keras.optimizers.Adam(0.1),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        epochs=epochs,
+        steps_per_epoch=5,
+        monitor="val_accuracy" if mode == "max" else "val_loss",
+        mode=mode,
+        whole=model,
+        weights=tmp_path / "best.weights.h5",
+        history=tmp_path / "history.csv",
+        callbacks=list(callbacks),
+        say=said.append,
+    )
+    return said
+
+
+class Spoil(keras.callbacks.Callback):
+    """Make the weights worthless at the end of an epoch, before it is validated."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch, self.now = epoch, -1
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.now = epoch
+
+    def on_test_begin(self, logs=None):
+        if self.now == self.epoch:
+            self.model.set_weights([-100 * weight for weight in self.model.get_weights()])
+
+
+@pytest.mark.parametrize("mode", ["max", "min"])
+def test_the_best_weights_are_restored_not_the_last(tmp_path, mode):
+    model = make()
+    said = run(tmp_path, model, callbacks=[Spoil(2)], mode=mode)
+    assert said[-1].startswith("Kept the weights of epoch 2: ")
+    accuracy = np.mean([np.argmax(model(x), 1) == y for x, y in batches().unbatch().batch(40)])
+    assert accuracy > 0.9
+
+
+def test_history_has_a_line_for_each_epoch(tmp_path):
+    run(tmp_path, make())
+    rows = list(csv.DictReader((tmp_path / "history.csv").read_text().splitlines()))
+    assert [row["epoch"] for row in rows] == ["0", "1", "2"]
+    assert {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"} <= set(rows[0])
+    assert float(rows[0]["learning_rate"]) == pytest.approx(0.1)
+
+
+def test_what_is_said_of_an_epoch(tmp_path):
+    said = run(tmp_path, make(), epochs=1)
+    assert said[0].startswith("Epoch 1/1: accuracy 0.")
+    assert said[0].endswith(" s (best so far)")
+
+
+def test_weights_are_kept_without_the_optimizers_slots(tmp_path):
+    import h5py
+
+    run(tmp_path, make())
+    with h5py.File(tmp_path / "best.weights.h5") as file:
+        assert "optimizer" not in file
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.weights.h5", "history.csv"]
+
+
+def test_a_nan_stops_at_its_step_and_says_what_to_do(tmp_path):
+    good = np.ones((8, 2), "float32")
+    rows = np.stack([good, good, good * np.nan, good])
+    train = tf.data.Dataset.from_tensor_slices((rows, np.zeros((4, 8), "int32"))).repeat()
+    message = r"loss is nan at step 3 \(it was .*learning rate 0\.1\)\. Lower optimizer\.learning_rate"
+    with pytest.raises(TrainingError, match=message):
+        run(tmp_path, make(), train=train)
+    assert TrainingError.exit_code == 1
+
+
+def test_the_step_is_traced_once(tmp_path):
+    traces = []
+
+    class Counting(keras.layers.Layer):
+        def call(self, x, training=None):
+            if training:
+                traces.append(1)
+            return x
+
+    model = dense_on(Counting())
+    traces.clear()
+    run(tmp_path, model, epochs=1)
+    assert len(traces) == 1

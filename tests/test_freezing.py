@@ -1,0 +1,113 @@
+"""Tests of tfft/freezing.py."""
+
+import keras
+import numpy as np
+import pytest
+
+from tfft import backbone, freezing
+from tfft.errors import SettingError
+from tfft.freezing import Group
+
+
+@pytest.fixture
+def model(tiny_preset):
+    return backbone.load(tiny_preset, dropout=0.5)[0]
+
+
+def groups(model):
+    return [Group(*found) for found in backbone.layers(model) if found[0] != "pooler"]
+
+
+def frozen(model):
+    return {
+        group.name for group in groups(model) if not any(variable.trainable for variable in group.variables)
+    }
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        ("none", set()),
+        ("all", {"embeddings", "block 0", "block 1"}),
+        ([("embeddings", False)], {"embeddings"}),
+        ([("block 1", False)], {"block 1"}),
+        ([("blocks 0-1", False)], {"block 0", "block 1"}),
+        ([("block 0", True), ("name:*", False)], {"embeddings", "block 1"}),
+        ([("name:transformer_layer_1/*", False)], {"block 1"}),
+    ],
+)
+def test_the_first_rule_that_matches_decides(model, rules, expected):
+    freezing.apply(groups(model), rules)
+    assert frozen(model) == expected
+
+
+def test_a_name_pattern_freezes_single_variables(model):
+    freezing.apply(groups(model), [("name:*/bias", True), ("name:*", False)])
+    trainable = [variable.path for variable in model.trainable_variables if "pooled" not in variable.path]
+    assert trainable
+    assert all(path.endswith("/bias") for path in trainable)
+
+
+@pytest.mark.parametrize(
+    ("selector", "message"),
+    [
+        ("pooler", "must match at least one layer, got 'pooler'. This model has embeddings, block 0"),
+        ("name:encoder*", "must match at least one layer"),
+        ("block 2", "must name blocks that the model has, got 'block 2'. It has blocks 0-1."),
+        ("blocks 0-7", "must name blocks that the model has"),
+        ("head", "must be embeddings, block N, blocks N-M, pooler or name:PATTERN"),
+    ],
+)
+def test_a_rule_that_matches_nothing_is_an_error(model, selector, message):
+    with pytest.raises(SettingError, match=message) as caught:
+        freezing.apply(groups(model), [("embeddings", False), (selector, False)])
+    assert caught.value.key == "freeze.1.layers"
+
+
+def test_a_frozen_layer_runs_without_dropout_and_others_with(model):
+    ids = np.full((4, 6), 5)
+    inputs = {"token_ids": ids, "segment_ids": ids * 0, "padding_mask": ids * 0 + 1}
+
+    def noise():
+        first, second = (np.array(model(inputs, training=True)["sequence_output"]) for _ in range(2))
+        return np.abs(first - second).max()
+
+    assert noise() > 1e-3
+    freezing.apply(groups(model), "all")
+    assert noise() == 0.0
+
+
+def test_dropout_of_a_partly_frozen_group_stays(model):
+    freezing.apply(groups(model), [("name:token_embedding/*", False)])
+    assert model.get_layer("embeddings_dropout").rate == 0.5
+
+
+def test_the_table_counts_every_parameter_once(model):
+    freezing.apply(groups(model), [("embeddings", False)])
+    rates = {v.path: 1e-3 for group in groups(model) for v in group.variables}
+    rows = freezing.table(groups(model), rates)
+    assert [row["layer"] for row in rows] == ["embeddings", "block 0", "block 1"]
+    assert rows[0] == {
+        "layer": "embeddings",
+        "trainable": 0,
+        # 38 words + 32 positions + 2 segments of width 8, and a norm of 2 x 8
+        "frozen": (38 + 32 + 2) * 8 + 16,
+        "learning_rate": 0.0,
+    }
+    # 4 attention matrices of 8 x 8, two of 8 x 16, their biases, two norms
+    assert rows[1]["trainable"] == 4 * (64 + 8) + (128 + 16) + (128 + 8) + 2 * 16
+    assert rows[1]["learning_rate"] == 1e-3
+
+
+def test_what_is_frozen_does_not_move_by_one_bit(model):
+    fill = {"token_ids": 5, "segment_ids": 0, "padding_mask": 1}
+    inputs = {name: np.full((4, 6), value) for name, value in fill.items()}
+    freezing.apply(groups(model), [("embeddings", False), ("block 0", False)])
+    whole = keras.Model(model.input, keras.layers.Dense(2)(model.output["sequence_output"][:, 0]))
+    before = {v.path: np.array(v) for v in whole.weights}
+    whole.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
+    whole.fit(inputs, np.array([0, 1, 0, 1]), epochs=2, verbose=0)
+    moved = {v.path for v in whole.weights if not np.array_equal(before[v.path], np.array(v))}
+    assert any(path.startswith("transformer_layer_1/") for path in moved)
+    frozen_layers = ("token_embedding", "position_embedding", "segment_embedding", "embeddings_layer_norm")
+    assert not [path for path in moved if path.startswith((*frozen_layers, "transformer_layer_0"))]

@@ -1,0 +1,113 @@
+"""Tests of tfft/saved_model.py and tfft/reload_probe.py."""
+
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.conftest import VOCABULARY
+from tfft import backbone, head, reload_probe, saved_model
+from tfft.errors import RunError
+from tfft.preprocessor import Preprocessor, Tokenization
+from tfft.tasks import text_classification
+
+
+@pytest.fixture(scope="module")
+def parts(tiny_preset):
+    keras.utils.set_random_seed(0)
+    body, _ = backbone.load(tiny_preset, dropout=None)
+    encoder = head.encoder(body, pooling="mean")
+    top = head.dense(8, 2, hidden_layers=[], activation="gelu", dropout=0.5, initializer="glorot_uniform")
+    model = head.join(encoder, top)
+    preprocessor = Preprocessor(VOCABULARY, Tokenization(True, True), 16)
+    task = text_classification.build(["bad", "good"])
+    return preprocessor, model, task
+
+
+@pytest.fixture(scope="module")
+def export(parts, tmp_path_factory):
+    preprocessor, model, task = parts
+    base = tmp_path_factory.mktemp("export")
+    serve = saved_model.signature(preprocessor, model, task.answer)
+    return saved_model.write(serve, model, preprocessor, base, ["good film", "bad film"])
+
+
+def test_the_signature_is_what_a_server_needs(export):
+    version, _ = export
+    serve = saved_model.load(version)
+    assert serve.structured_input_signature[1] == {"text": tf.TensorSpec([None], tf.string, "text")}
+    answer = serve(text=tf.constant(["good", "", "naïve 👍"]))
+    assert answer["label"].dtype == tf.string
+    assert {name: value.shape.as_list() for name, value in answer.items()} == {
+        "label": [3], "score": [3], "probabilities": [3, 2],
+    }  # fmt: skip
+    np.testing.assert_allclose(tf.reduce_sum(answer["probabilities"], 1), 1, atol=1e-6)
+
+
+def test_no_texts_give_no_answers(export):
+    answer = saved_model.load(export[0])(text=tf.constant([], tf.string))
+    assert answer["probabilities"].shape == (0, 2)
+
+
+def test_two_calls_give_the_same_answer(export):
+    serve = saved_model.load(export[0])
+    texts = tf.constant(["a good film"] * 3)
+    np.testing.assert_array_equal(serve(text=texts)["score"], serve(text=texts)["score"])
+
+
+def test_the_proof_tells_how_close_the_answers_were(export):
+    _, proof = export
+    assert proof["texts_compared"] == len(saved_model.HARD_TEXTS) + 2
+    assert 0 <= proof["largest_difference"] <= saved_model.TOLERANCE
+
+
+def test_every_weight_is_written_once(export, parts):
+    version, _ = export
+    _, model, _ = parts
+    written = tf.train.list_variables(str(version / "variables" / "variables"))
+    sizes = sorted(int(np.prod(shape)) for name, shape in written if not name.startswith("_CHECKPOINTABLE"))
+    assert sizes == sorted(int(np.prod(weight.shape)) for weight in model.weights)
+
+
+def test_versions_count_up_and_strangers_are_left_alone(parts, tmp_path):
+    preprocessor, model, task = parts
+    serve = saved_model.signature(preprocessor, model, task.answer)
+    (tmp_path / "7").mkdir()
+    (tmp_path / "notes.txt").write_text("mine")
+    version, _ = saved_model.write(serve, model, preprocessor, tmp_path, [])
+    assert version.name == "8"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["7", "8", "notes.txt"]
+
+
+def test_an_export_that_answers_otherwise_is_not_kept(parts, tmp_path, monkeypatch):
+    preprocessor, model, task = parts
+    serve = saved_model.signature(preprocessor, model, task.answer)
+    real = subprocess.run
+
+    def lie(*arguments, **options):
+        done = real(*arguments, **options)
+        answers = json.loads(done.stdout)
+        answers["probabilities"][3][0] += 1e-4
+        return subprocess.CompletedProcess([], 0, json.dumps(answers), "")
+
+    monkeypatch.setattr(subprocess, "run", lie)
+    with pytest.raises(RunError, match=r"probabilities differ by up to 1\.0\de-04 .* labels are the same"):
+        saved_model.write(serve, model, preprocessor, tmp_path, [])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_probe_cannot_import_keras(export):
+    code = (
+        f"import runpy, sys; sys.argv = ['probe', {str(export[0])!r}];"
+        f"runpy.run_path({reload_probe.__file__!r}, run_name='__main__');"
+        "import keras"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code], input='["good"]', capture_output=True, text=True, check=False
+    )
+    assert json.loads(done.stdout)["label"][0] in ("bad", "good")
+    assert "import of keras halted" in done.stderr
