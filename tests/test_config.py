@@ -7,6 +7,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from tfft import config, plugins
 from tfft.errors import ConfigError
@@ -393,57 +394,15 @@ def test_every_setting_has_a_description():
     assert [place for place, inner in places.items() if not inner.get("description")] == []
 
 
-def accepts(schema: dict, value, root: dict) -> bool:
-    """Return whether a JSON schema accepts a value; only with the keywords that ours uses."""
-    for keyword in schema:
-        assert keyword in KEYWORDS, f"this test does not know the keyword {keyword}"
-    if "$ref" in schema:
-        return accepts(root["$defs"][schema["$ref"].removeprefix("#/$defs/")], value, root)
-    if "anyOf" in schema and not any(accepts(part, value, root) for part in schema["anyOf"]):
-        return False
-    if "oneOf" in schema and sum(accepts(part, value, root) for part in schema["oneOf"]) != 1:
-        return False
-    if value not in schema.get("enum", [value]) or value != schema.get("const", value):
-        return False
-    if "type" in schema and not isinstance(value, TYPES[schema["type"]]):
-        return False
-    if isinstance(value, dict) and "properties" in schema:
-        known = schema["properties"]
-        return (
-            set(schema.get("required", [])) <= set(value) <= set(known)
-            and schema["additionalProperties"] is False
-            and all(accepts(known[key], inner, root) for key, inner in value.items())
-        )
-    if isinstance(value, list):
-        return all(accepts(schema["items"], inner, root) for inner in value)
-    return True
-
-
-TYPES = {
-    "array": list,
-    "boolean": bool,
-    "integer": int,
-    "null": type(None),
-    "number": (int, float),
-    "object": dict,
-    "string": str,
-}
-KEYWORDS = {
-    "$defs", "$ref", "additionalProperties", "anyOf", "const", "default", "description", "discriminator",
-    "enum", "exclusiveMaximum", "exclusiveMinimum", "format", "items", "maxLength", "maximum", "minLength",
-    "minimum", "oneOf", "pattern", "properties", "required", "title", "type",
-}  # fmt: skip
-
-
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_the_schema_accepts_the_shipped_configs(path):
-    schema = config.Config.model_json_schema()
+    schema = Draft202012Validator(config.Config.model_json_schema())
     written = config.yaml_file.read(path)[0]
-    assert accepts(schema, written, schema)
-    assert accepts(schema, written | {"optimizer": "adamw", "schedule": "cosine"}, schema)
-    assert not accepts(schema, written | {"optimizr": "adamw"}, schema)
-    assert not accepts(schema, written | {"optimizer": "no_such"}, schema)
-    assert not accepts(schema, written | {"freeze": "most"}, schema)
+    assert schema.is_valid(written)
+    assert schema.is_valid(written | {"optimizer": "adamw", "schedule": "cosine"})
+    assert not schema.is_valid(written | {"optimizr": "adamw"})
+    assert not schema.is_valid(written | {"optimizer": "no_such"})
+    assert not schema.is_valid(written | {"freeze": "most"})
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)

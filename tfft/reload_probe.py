@@ -13,6 +13,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+BATCH = 32  # as in saved_model.py, so that both pad alike
 BARRED = ("keras", "keras_hub", "tf_keras", "tfft", "transformers", "torch")
 
 
@@ -30,14 +31,13 @@ def main() -> None:
 
     texts = json.load(sys.stdin)
     serve = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
-    answers = {name: value.numpy() for name, value in serve(text=tf.constant(texts)).items()}
-    json.dump(
-        {
-            "label": [label.decode() for label in answers["label"]],
-            "probabilities": answers["probabilities"].astype(float).tolist(),
-        },
-        sys.stdout,
-    )
+    labels: list[str] = []
+    probabilities: list[list[float]] = []
+    for start in range(0, len(texts), BATCH):
+        answers = serve(text=tf.constant(texts[start : start + BATCH]))
+        labels += [label.decode() for label in answers["label"].numpy()]
+        probabilities += answers["probabilities"].numpy().astype(float).tolist()
+    json.dump({"label": labels, "probabilities": probabilities}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import difflib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -127,7 +127,7 @@ def _known_keys(model: type[BaseModel], key: Iterable, mapping: Any) -> list[str
 
 def _models(annotation: Any, metadata: Iterable = ()) -> Iterable[type[BaseModel]]:
     """Yield the settings classes inside a type such as `list[Annotated[A | B, …]]`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if get_origin(annotation) is None and isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for inner in get_args(annotation):
         yield from _models(inner)
