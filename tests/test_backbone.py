@@ -104,6 +104,46 @@ def test_load_explains_damaged_weights(tmp_path):
         backbone.load(tmp_path, dropout=None)
 
 
+def test_load_names_the_tensor_that_is_missing_or_of_another_shape(tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    write_hugging_face(tmp_path)
+    path = tmp_path / "model.safetensors"
+    tensors = load_file(path)
+    pooler = tensors.pop("pooler.dense.bias")
+    save_file(tensors, path)
+    with pytest.raises(PresetError, match=r"it has no tensor pooler\.dense\.bias\. Fetch it again"):
+        backbone.load(tmp_path, dropout=None)
+    save_file(tensors | {"pooler.dense.bias": pooler[:-1]}, path)
+    with pytest.raises(PresetError, match=r"pooler\.dense\.bias has the shape \(7,\), expected \(8,\)"):
+        backbone.load(tmp_path, dropout=None)
+
+
+@pytest.mark.parametrize("old_names", [False, True])
+def test_load_checkpoints_with_a_prefix_old_names_and_shards(tmp_path, tiny_preset, old_names):
+    from safetensors.numpy import load_file, save_file
+
+    write_hugging_face(tmp_path)
+    tensors = {f"bert.{name}": value for name, value in load_file(tmp_path / "model.safetensors").items()}
+    if old_names:
+        tensors = {
+            name.replace("Norm.weight", "Norm.gamma").replace("Norm.bias", "Norm.beta"): value
+            for name, value in tensors.items()
+        }
+    (tmp_path / "model.safetensors").unlink()
+    shards = {name: f"model-{index % 2}.safetensors" for index, name in enumerate(tensors)}
+    for shard in set(shards.values()):
+        save_file({name: tensors[name] for name in tensors if shards[name] == shard}, tmp_path / shard)
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
+    backbone.verify(tmp_path, sha256=None)
+    with pytest.raises(PresetError, match="lie in several files, and the hash is that of one"):
+        backbone.verify(tmp_path, sha256="0" * 64)
+    sharded, _ = backbone.load(tmp_path, dropout=None)
+    plain, _ = backbone.load(tiny_preset, dropout=None)
+    for one, other in zip(sharded.weights, plain.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_verify_checks_the_hash(tiny_preset):
     import hashlib
 

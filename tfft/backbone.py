@@ -1,20 +1,27 @@
 """A preset folder to a KerasHub BERT backbone that computes what the checkpoint was trained to compute.
 
-KerasHub's converter leaves out what a Hugging Face config says of the
-activation, the epsilon of the layer norms and dropout. BERT's original code and KerasHub use the tanh
-form of GELU; most later checkpoints, `hidden_act: gelu`, were trained with the
-erf form (Hendrycks & Gimpel 2016, https://arxiv.org/abs/1606.08415). The
-difference shows in the third decimal of the outputs, so the form follows the checkpoint.
+KerasHub reads its own format. Its converter for Hugging Face's leaves out what the
+config says of the activation, the epsilon of the layer norms and dropout, and its
+last release for Python 3.10 knows only checkpoints with old names; so those folders
+are read here, every tensor by its name and shape.
+
+BERT's original code and KerasHub use the tanh form of GELU; most later checkpoints,
+`hidden_act: gelu`, were trained with the erf form (Hendrycks & Gimpel 2016,
+https://arxiv.org/abs/1606.08415). The difference shows in the third decimal of the
+outputs, so the form follows the checkpoint.
 """
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import keras
 import keras_hub
+import numpy as np
+import safetensors.numpy
 
 from tfft.errors import PresetError, SettingError
 
@@ -67,6 +74,11 @@ def verify(folder: Path, *, sha256: str | None) -> None:
         )
     if not (folder / "config.json").is_file():
         raise PresetError(f"backbone.preset: {folder} holds no config.json.")
+    if sha256 is not None and weights.suffix == ".json":
+        raise PresetError(
+            f"backbone.sha256: the weights of {folder.name} lie in several files, and the hash is that of "
+            "one. Leave the key out, or join the files."
+        )
     if sha256 is not None and (found := _hash(weights)) != sha256:
         raise PresetError(
             f"backbone.sha256: {weights.name} of {folder.name} has the hash {found}, expected "
@@ -91,20 +103,17 @@ def load(folder: Path, *, dropout: float | None) -> tuple[keras.Model, Architect
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     if "model_type" in config:
         architecture = _from_hugging_face(folder, config, dropout)
-    elif config.get("class_name") == "BertBackbone":
-        architecture = _from_keras_hub(config["config"], dropout)
-    else:
+        backbone = build(architecture)
+        _assign_hugging_face(folder, backbone)
+        return backbone, architecture
+    if config.get("class_name") != "BertBackbone":
         kind = config.get("class_name", "unknown")
         raise PresetError(f"backbone.preset: {folder} holds a {kind}; tfft takes BERT backbones.")
+    architecture = _from_keras_hub(config["config"], dropout)
     try:
-        backbone = keras_hub.models.BertBackbone.from_preset(
-            str(folder), dropout=architecture.dropout, num_segments=architecture.num_segments
-        )
-    except Exception as error:  # KerasHub, h5py and safetensors each raise their own kinds
-        raise PresetError(
-            f"backbone.preset: {folder} cannot be read as a BERT checkpoint: "
-            f"{type(error).__name__}: {error}. Fetch it again or choose another."
-        ) from error
+        backbone = keras_hub.models.BertBackbone.from_preset(str(folder), dropout=architecture.dropout)
+    except Exception as error:  # KerasHub and h5py each raise their own kinds
+        raise _damaged(folder, f"{type(error).__name__}: {error}") from error
     _apply(architecture, backbone)
     return backbone, architecture
 
@@ -204,6 +213,68 @@ def _from_keras_hub(config: dict, dropout: float | None) -> Architecture:
         dropout=config["dropout"] if dropout is None else dropout,
         activation="gelu_tanh",  # what KerasHub's converters and Google's own code have
         layer_norm_epsilon=1e-12,
+    )
+
+
+def _assign_hugging_face(folder: Path, backbone: keras.Model) -> None:
+    """Give a backbone the weights of `model.safetensors`, or of the files that its index names."""
+    index = folder / "model.safetensors.index.json"
+    files = ["model.safetensors"]
+    if index.is_file():
+        files = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    try:
+        tensors: dict[str, np.ndarray] = {}
+        for file in files:
+            tensors |= safetensors.numpy.load_file(folder / Path(file).name)
+    except (OSError, safetensors.SafetensorError, TypeError, KeyError) as error:
+        raise _damaged(folder, f"{type(error).__name__}: {error}") from error
+    # A model with a head calls the body `bert`; Google's names are older than PyTorch's.
+    named = {
+        name.removeprefix("bert.")
+        .replace("Norm.gamma", "Norm.weight")
+        .replace("Norm.beta", "Norm.bias"): tensor
+        for name, tensor in tensors.items()
+    }
+    for variable, name in _hugging_face_names(backbone):
+        if name not in named:
+            raise _damaged(folder, f"it has no tensor {name}")
+        tensor = named[name]
+        if variable.name == "kernel":
+            tensor = tensor.T  # [outputs, inputs] there, [inputs, outputs] or [inputs, heads, width] here
+        if tensor.size != math.prod(variable.shape):
+            raise _damaged(folder, f"{name} has the shape {tensor.shape}, expected {variable.shape}")
+        variable.assign(tensor.reshape(variable.shape))
+
+
+def _hugging_face_names(backbone: keras.Model) -> Iterator[tuple[keras.Variable, str]]:
+    """Yield each variable with the name of its tensor."""
+
+    def both(layer: keras.layers.Layer, name: str) -> Iterator[tuple[keras.Variable, str]]:
+        weight, bias = layer.weights  # kernel and bias, or gamma and beta
+        yield weight, f"{name}.weight"
+        yield bias, f"{name}.bias"
+
+    for ours, theirs in (("token", "word"), ("position", "position"), ("segment", "token_type")):
+        yield backbone.get_layer(f"{ours}_embedding").weights[0], f"embeddings.{theirs}_embeddings.weight"
+    yield from both(backbone.get_layer("embeddings_layer_norm"), "embeddings.LayerNorm")
+    for index in range(backbone.num_layers):
+        block, name = backbone.get_layer(f"transformer_layer_{index}"), f"encoder.layer.{index}"
+        attention = block._self_attention_layer
+        yield from both(attention.query_dense, f"{name}.attention.self.query")
+        yield from both(attention.key_dense, f"{name}.attention.self.key")
+        yield from both(attention.value_dense, f"{name}.attention.self.value")
+        yield from both(attention.output_dense, f"{name}.attention.output.dense")
+        yield from both(block._self_attention_layer_norm, f"{name}.attention.output.LayerNorm")
+        yield from both(block._feedforward_intermediate_dense, f"{name}.intermediate.dense")
+        yield from both(block._feedforward_output_dense, f"{name}.output.dense")
+        yield from both(block._feedforward_layer_norm, f"{name}.output.LayerNorm")
+    yield from both(backbone.get_layer("pooled_dense"), "pooler.dense")
+
+
+def _damaged(folder: Path, problem: str) -> PresetError:
+    return PresetError(
+        f"backbone.preset: {folder} cannot be read as a BERT checkpoint: {problem}. "
+        "Fetch it again or choose another."
     )
 
 
