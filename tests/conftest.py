@@ -104,16 +104,21 @@ def toy_rows():
 @pytest.fixture
 def toy_config(tmp_path, tiny_preset, toy_rows):
     """A config that trains the tiny BERT on the toy rows in `tmp_path`."""
-    for name, part in (("train", toy_rows[:80]), ("validation", toy_rows[80:100]), ("test", toy_rows[100:])):
-        write_csv(tmp_path / f"{name}.csv", part)
-    path = tmp_path / "toy.yaml"
+    return write_toy(tmp_path, tiny_preset, toy_rows, learning_rate=1e-2, epochs=2)
+
+
+def write_toy(folder: Path, preset: Path, rows, *, learning_rate: float, epochs: int) -> Path:
+    """Write 80 rows to learn from, 20 to choose by, the rest to test on, and a config over them."""
+    for name, part in (("train", rows[:80]), ("validation", rows[80:100]), ("test", rows[100:])):
+        write_csv(folder / f"{name}.csv", part)
+    path = folder / "toy.yaml"
     path.write_text(
         f"""
-data: {{train: {tmp_path}/train.csv, validation: {tmp_path}/validation.csv, test: {tmp_path}/test.csv}}
-backbone: {{preset: {tiny_preset}, sequence_length: 16}}
-optimizer: {{learning_rate: 1e-2}}
-training: {{epochs: 2, batch_size: 8}}
-run: {{directory: {tmp_path}/run}}
+data: {{train: {folder}/train.csv, validation: {folder}/validation.csv, test: {folder}/test.csv}}
+backbone: {{preset: {preset}, sequence_length: 16}}
+optimizer: {{learning_rate: {learning_rate}}}
+training: {{epochs: {epochs}, batch_size: 8}}
+run: {{directory: {folder}/run}}
 """,
         encoding="utf-8",
     )

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import tfft
-from tests.conftest import write_csv
+from tests.conftest import write_csv, write_toy
 from tfft import config, run, run_folder
 from tfft.errors import DataError, RunError, SettingError
 
@@ -18,18 +18,7 @@ from tfft.errors import DataError, RunError, SettingError
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, tiny_preset, toy_rows):
     folder = tmp_path_factory.mktemp("trained")
-    for name, part in (("train", toy_rows[:80]), ("validation", toy_rows[80:100]), ("test", toy_rows[100:])):
-        write_csv(folder / f"{name}.csv", part)
-    path = folder / "toy.yaml"
-    path.write_text(
-        f"""
-data: {{train: {folder}/train.csv, validation: {folder}/validation.csv, test: {folder}/test.csv}}
-backbone: {{preset: {tiny_preset}, sequence_length: 16}}
-optimizer: {{learning_rate: 2e-2}}
-training: {{epochs: 6, batch_size: 8}}
-run: {{directory: {folder}/run}}
-"""
-    )
+    path = write_toy(folder, tiny_preset, toy_rows, learning_rate=2e-2, epochs=6)
     return tfft.train(path)
 
 
