@@ -105,6 +105,15 @@ def test_a_nan_stops_at_its_step_and_says_what_to_do(tmp_path):
     assert TrainingError.exit_code == 1
 
 
+def test_the_bar_is_stopped_after_an_error_too(tmp_path, monkeypatch):
+    stopped = []
+    monkeypatch.setattr(fit.Progress, "stop", lambda self: stopped.append(True))
+    train = tf.data.Dataset.from_tensors((np.full((8, 2), np.nan, "float32"), np.zeros(8, "int32"))).repeat()
+    with pytest.raises(TrainingError, match=r"at step 1 \(there was none before it"):
+        run(tmp_path, make(), train=train)
+    assert stopped
+
+
 def test_the_step_is_traced_once(tmp_path):
     traces = []
 

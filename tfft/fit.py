@@ -61,22 +61,24 @@ def run(
     # Built before the first step, or the step is traced twice: once to make the slots.
     optimizer.build(model.trainable_variables)
     best = BestWeights(whole, weights, monitor=monitor, mode=mode)
-    model.fit(
-        train,
-        validation_data=validation,
-        epochs=epochs,
-        steps_per_epoch=steps_per_epoch,
-        shuffle=False,  # the batches come shuffled
-        verbose=0,
-        callbacks=[
-            StopAtNaN(),
-            EpochFacts(),
-            best,
-            ShowProgress(epochs, steps_per_epoch, best, say),
-            keras.callbacks.CSVLogger(str(history)),
-            *callbacks,
-        ],
-    )
+    progress = ShowProgress(epochs, steps_per_epoch, best, say)
+    with progress:
+        model.fit(
+            train,
+            validation_data=validation,
+            epochs=epochs,
+            steps_per_epoch=steps_per_epoch,
+            shuffle=False,  # the batches come shuffled
+            verbose=0,
+            callbacks=[
+                StopAtNaN(),
+                EpochFacts(),
+                best,
+                progress,
+                keras.callbacks.CSVLogger(str(history)),
+                *callbacks,
+            ],
+        )
     whole.load_weights(weights)
     say(f"Kept the weights of epoch {best.epoch + 1}: {monitor} {best.value:.4f}")
 
@@ -122,7 +124,7 @@ class BestWeights(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         value = float(logs[self.monitor])
         better = value > self.value if self.mode == "max" else value < self.value
-        if self.epoch < 0 or better:
+        if math.isnan(self.value) or better:  # at first there is no value to compare with
             self.epoch, self.value = epoch, value
             temporary = self.path.with_name("writing.weights.h5")
             self.whole.save_weights(temporary)
@@ -146,11 +148,17 @@ class ShowProgress(keras.callbacks.Callback):
             refresh_per_second=2,
         )
 
+    def __enter__(self):
+        self._bar.start()
+        return self
+
+    def __exit__(self, *error):
+        self._bar.stop()  # also after Ctrl-C, or the terminal would stay without a cursor
+
     def on_train_begin(self, logs=None):
         self._task = self._bar.add_task(
             "training", total=self.epochs * self.steps, facts="building the graph …"
         )
-        self._bar.start()
 
     def on_epoch_begin(self, epoch, logs=None):
         self._bar.update(self._task, description=f"epoch {epoch + 1}/{self.epochs}")
@@ -169,6 +177,3 @@ class ShowProgress(keras.callbacks.Callback):
         )
         star = " (best so far)" if self.best.epoch == epoch else ""
         self.say(f"Epoch {epoch + 1}/{self.epochs}: {figures}, {logs['seconds']:.0f} s{star}")
-
-    def on_train_end(self, logs=None):
-        self._bar.stop()

@@ -126,7 +126,8 @@ def evaluate(directory: Path, *, split: str | None = None, file: Path | None = N
     directory = run_folder.existing(directory)
     settings = config.restore(directory / "config.yaml")
     if file is not None:
-        table, name = _read_file(settings, Path(file)).table, Path(file).stem
+        # Named so that `evaluation/test.json` stays that of the run's own split.
+        table, name = _read_file(settings, Path(file)).table, f"input-{Path(file).stem}"
     else:
         rows = _read_splits(settings)
         name = split or ("test" if "test" in rows else "validation")
@@ -363,7 +364,10 @@ def _evaluate(model, rows: pa.Table, tokens, ids: np.ndarray, name: str, directo
     logits = inference.outputs(model.whole, batches, order, title=f"evaluating {name}")
     report = evaluation.score(logits, ids, rows["text"], model.labels)
     run_folder.write_json(directory / "evaluation" / f"{name}.json", report.figures)
-    csv.write_csv(report.wrong, directory / "evaluation" / f"{name}-wrong.csv")
+    wrong = pa.BufferOutputStream()
+    csv.write_csv(report.wrong, wrong)
+    text = wrong.getvalue().to_pybytes().decode("utf-8")
+    run_folder.write_text(directory / "evaluation" / f"{name}-wrong.csv", text)
     _log.info(evaluation.headline(report.figures, name))
     for table in evaluation.tables(report.figures, model.labels):
         _say_table(table)
@@ -373,7 +377,6 @@ def _evaluate(model, rows: pa.Table, tokens, ids: np.ndarray, name: str, directo
 def _export(model: Classifier, base: Path, rows: Mapping[str, splits.Rows]) -> Path:
     texts = [text for part in rows.values() for text in part.table["text"].slice(0, _PROVE).to_pylist()]
     version, proof = saved_model.write(model.serve, model.whole, model.preprocessor, base, texts[:_PROVE])
-    run_folder.write_json(version / "assets.extra" / "parity.json", proof)
     _log.info(
         f"Exported {version} ({proof['bytes'] / 1e6:.1f} MB); a clean process gave the same answers to "
         f"{proof['texts_compared']} texts, probabilities within {proof['largest_difference']:.1e}"

@@ -68,6 +68,7 @@ def new(directory: Path) -> Iterator[Path]:
             shutil.rmtree(directory)
         else:
             status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            logger.info(f"The best weights so far are kept: tfft evaluate {directory}")
             write_json(directory / "status.json", {"status": status, "reason": str(error)})
         raise
     finally:

@@ -72,7 +72,8 @@ def write(
         texts: Strings to compare on, besides the hard ones.
 
     Returns:
-        The version's folder, and the figures of the comparison.
+        The version's folder, and the figures of the comparison, as in its
+        `assets.extra/parity.json`.
 
     Raises:
         RunError: The reloaded model answers otherwise; nothing is kept.
@@ -88,10 +89,13 @@ def write(
         module.weights = [variable.value for variable in model.weights]
         tf.saved_model.save(module, str(temporary / "model"), signatures={"serving_default": serve})
         proof = _prove(serve, temporary / "model", texts)
-        version = _publish(temporary / "model", base)
+        files = [file for file in (temporary / "model").rglob("*") if file.is_file()]
+        proof["bytes"] = sum(file.stat().st_size for file in files)
+        (temporary / "model" / "assets.extra").mkdir()
+        (temporary / "model" / "assets.extra" / "parity.json").write_text(json.dumps(proof, indent=2))
+        return _publish(temporary / "model", base), proof
     finally:
         shutil.rmtree(temporary)
-    return version, proof | {"bytes": sum(f.stat().st_size for f in version.rglob("*") if f.is_file())}
 
 
 def load(version: Path) -> Callable[..., dict[str, tf.Tensor]]:
