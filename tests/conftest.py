@@ -19,9 +19,9 @@ SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 
 @pytest.fixture(scope="session")
 def shared():
-    """The folder of shared test material, which users do not have."""
+    """The folder of real data and recorded references, where there is one beside the checkout."""
     if not SHARED.is_dir():
-        pytest.skip("the shared test material is not here")
+        pytest.skip("no folder of real data and recorded references beside the checkout")
     return SHARED
 
 

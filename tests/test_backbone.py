@@ -108,14 +108,14 @@ def test_load_names_the_tensor_that_is_missing_or_of_another_shape(tmp_path):
     from safetensors.numpy import load_file, save_file
 
     write_hugging_face(tmp_path)
-    path = tmp_path / "model.safetensors"
+    path, name = tmp_path / "model.safetensors", "encoder.layer.1.output.dense.bias"
     tensors = load_file(path)
-    pooler = tensors.pop("pooler.dense.bias")
+    bias = tensors.pop(name)
     save_file(tensors, path)
-    with pytest.raises(PresetError, match=r"it has no tensor pooler\.dense\.bias\. Fetch it again"):
+    with pytest.raises(PresetError, match=r"it has no tensor encoder\.layer\.1\.output\.dense\.bias\. Fetch"):
         backbone.load(tmp_path, dropout=None)
-    save_file(tensors | {"pooler.dense.bias": pooler[:-1]}, path)
-    with pytest.raises(PresetError, match=r"pooler\.dense\.bias has the shape \(7,\), expected \(8,\)"):
+    save_file(tensors | {name: bias[:-1]}, path)
+    with pytest.raises(PresetError, match=r"dense\.bias has the shape \(7,\), expected \(8,\)"):
         backbone.load(tmp_path, dropout=None)
 
 
@@ -154,17 +154,18 @@ def test_verify_checks_the_hash(tiny_preset):
 
 
 def test_verify_refuses_a_pickle_with_the_way_out(tmp_path):
-    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     (tmp_path / "pytorch_model.bin").write_bytes(b"")
     with pytest.raises(PresetError, match=r"pytorch_model\.bin, a pickle.*safetensors\.torch\.save_file"):
         backbone.verify(tmp_path, sha256=None)
 
 
 def test_verify_names_what_is_missing(tmp_path):
-    with pytest.raises(PresetError, match=r"holds no weights; expected one of model\.safetensors"):
-        backbone.verify(tmp_path, sha256=None)
-    (tmp_path / "model.safetensors").write_bytes(b"")
     with pytest.raises(PresetError, match=r"holds no config\.json"):
+        backbone.verify(tmp_path, sha256=None)
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    message = r"holds no weights; expected model\.safetensors\.index\.json or model\.safetensors"
+    with pytest.raises(PresetError, match=message):
         backbone.verify(tmp_path, sha256=None)
 
 
@@ -192,3 +193,60 @@ def test_layers_hold_every_weight_once_at_rising_depth(tiny_preset):
     ]  # fmt: skip
     found = [id(weight) for _, _, layers in groups for layer in layers for weight in layer.weights]
     assert sorted(found) == sorted(id(weight) for weight in model.weights)
+
+
+def test_the_hash_is_that_of_the_file_which_is_read(tmp_path):
+    # Files of another format beside the weights must not be read in their place unchecked.
+    write_hugging_face(tmp_path)
+    right = backbone.hash_of(tmp_path / "model.safetensors")
+    (tmp_path / "model.weights.h5").write_bytes(b"other weights")
+    backbone.verify(tmp_path, sha256=right)
+    assert backbone.weights_file(tmp_path).name == "model.safetensors"
+    (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {"x": "evil.safetensors"}}')
+    with pytest.raises(PresetError, match="lie in several files"):
+        backbone.verify(tmp_path, sha256=right)
+    (tmp_path / "model.safetensors.index.json").unlink()
+    (tmp_path / "config.json").write_text('{"class_name": "BertBackbone", "config": {}}')
+    with pytest.raises(PresetError, match=r"model\.weights\.h5 has the hash"):
+        backbone.verify(tmp_path, sha256=right)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", r"config\.json: Expecting"),
+        ("[]", r"config\.json holds no keys and values"),
+        ('{"model_type": "bert"}', r"its config\.json has no 'hidden_act'"),
+        ('{"class_name": "BertBackbone"}', r"its config\.json has no 'config'"),
+        ('{"class_name": "GemmaBackbone"}', "holds a GemmaBackbone; tfft takes BERT backbones"),
+    ],
+)
+def test_a_damaged_config_is_named(tmp_path, content, message):
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(PresetError, match=message):
+        backbone.load(tmp_path, dropout=None)
+
+
+def test_a_checkpoint_without_a_pooler_is_taken_and_told(tmp_path, tiny_preset):
+    from safetensors.numpy import load_file, save_file
+
+    write_hugging_face(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    save_file({n: t for n, t in tensors.items() if "pooler" not in n}, tmp_path / "model.safetensors")
+    assert backbone.has_pooler(tiny_preset)
+    assert not backbone.has_pooler(tmp_path)
+    one, other = (backbone.load(folder, dropout=None)[0] for folder in (tmp_path, tiny_preset))
+    np.testing.assert_array_equal(one(inputs())["sequence_output"], other(inputs())["sequence_output"])
+
+
+def test_a_transposed_embedding_is_refused(tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    write_hugging_face(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    words = "embeddings.word_embeddings.weight"
+    save_file(tensors | {words: tensors[words].T.copy()}, tmp_path / "model.safetensors")
+    with pytest.raises(
+        PresetError, match=r"word_embeddings\.weight has the shape \(8, 38\), expected \(38, 8\)"
+    ):
+        backbone.load(tmp_path, dropout=None)

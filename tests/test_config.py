@@ -138,6 +138,7 @@ def test_what_is_written_out_is_read_back(folder):
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x85\u2028\u2029"), min_size=1)
+SELECTORS = st.sampled_from(["embeddings", "pooler", "block 3", "blocks 0-2"]) | TEXTS.map("name:{!r}".format)
 
 
 @settings(max_examples=40, deadline=None)
@@ -149,7 +150,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x8
     share=st.floats(min_value=0, max_value=1, exclude_min=True, exclude_max=True),
     seed=st.integers(0, 2**31 - 1),
     widths=st.lists(st.integers(1, 10**12)),
-    rules=st.lists(st.fixed_dictionaries({"layers": TEXTS, "trainable": st.booleans()})),
+    rules=st.lists(st.fixed_dictionaries({"layers": SELECTORS, "trainable": st.booleans()})),
     update_freq=st.just("epoch") | st.integers(1),
 )
 def test_any_config_is_read_back(
@@ -417,3 +418,12 @@ def test_a_shipped_config_is_complete_and_means_the_same_written_out(path, tmp_p
 def test_the_embedded_example_needs_nothing_else(monkeypatch):
     monkeypatch.chdir(ROOT)
     assert config.read(ROOT / "configs" / "support_intents.yaml").data.train.is_file()
+
+
+def test_a_missing_file_is_named_beside_a_wrong_key(folder):
+    path = write(folder, "traning: {}")
+    path.write_text(path.read_text().replace("rows.csv", "nope.csv"))
+    found = problems(path)
+    assert len(found) == 2
+    assert found[0].startswith("traning (line 5): unknown key. Did you mean training?")
+    assert found[1].startswith("data.train (line 2): no such file: ")

@@ -127,3 +127,18 @@ def test_the_step_is_traced_once(tmp_path):
     traces.clear()
     run(tmp_path, model, epochs=1)
     assert len(traces) == 1
+
+
+class SpoilAtTheLastStep(keras.callbacks.Callback):
+    """Do what an update that overflows does."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 4:
+            self.model.set_weights([np.nan * weight for weight in self.model.get_weights()])
+
+
+def test_weights_that_the_last_step_spoilt_are_not_kept(tmp_path):
+    # The loss is taken before the update, so only the validation shows what the update did.
+    with pytest.raises(TrainingError, match=r"val_loss is nan at the end of epoch 1\. Lower optimizer"):
+        run(tmp_path, make(), epochs=1, callbacks=[SpoilAtTheLastStep()])
+    assert not (tmp_path / "best.weights.h5").exists()

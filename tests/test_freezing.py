@@ -111,3 +111,9 @@ def test_what_is_frozen_does_not_move_by_one_bit(model):
     assert any(path.startswith("transformer_layer_1/") for path in moved)
     frozen_layers = ("token_embedding", "position_embedding", "segment_embedding", "embeddings_layer_norm")
     assert not [path for path in moved if path.startswith((*frozen_layers, "transformer_layer_0"))]
+
+
+def test_a_rule_that_an_earlier_one_leaves_nothing_to_is_an_error(model):
+    with pytest.raises(SettingError, match="but a rule before it decides all that it matches") as caught:
+        freezing.apply(groups(model), [("name:*", False), ("block 0", True)])
+    assert caught.value.key == "freeze.1.layers"

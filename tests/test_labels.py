@@ -44,18 +44,18 @@ def test_a_single_label_is_an_error_that_names_it():
 
 
 def test_encode_gives_int32_positions_in_the_known_order():
-    ids = labels.encode(column(["x", "z"], ["y", "x"]), ("z", "x", "y"), "train")
+    ids = labels.encode(column(["x", "z"], ["y", "x"]), ("z", "x", "y"), "data.train")
     assert ids.dtype == np.int32
     assert ids.tolist() == [1, 0, 2, 1]
 
 
 def test_known_labels_that_a_split_lacks_keep_their_ids():
-    assert labels.encode(column(["c"]), ("a", "b", "c"), "test").tolist() == [2]
+    assert labels.encode(column(["c"]), ("a", "b", "c"), "data.test").tolist() == [2]
 
 
 def test_one_unknown_label_is_an_error_that_names_split_and_label():
     with pytest.raises(DataError) as caught:
-        labels.encode(column(["a", "A"]), ("a", "b"), "test")
+        labels.encode(column(["a", "A"]), ("a", "b"), "data.test")
     assert str(caught.value) == (
         "data.test: 1 row has a label that no training row has: 'A'. "
         "Correct them, or move such rows to the training file."
@@ -72,5 +72,9 @@ def test_one_unknown_label_is_an_error_that_names_split_and_label():
 )
 def test_many_unknown_labels_are_counted_and_cut_after_five(strange, shown):
     with pytest.raises(DataError) as caught:
-        labels.encode(column(["a"], strange), ("a", "b"), "validation")
+        labels.encode(column(["a"], strange), ("a", "b"), "data.validation")
     assert str(caught.value).startswith(f"data.validation: {shown} Correct them")
+
+
+def test_labels_of_very_many_digits_are_ordered_as_text():
+    assert labels.collect(pa.chunked_array([["9" * 5000, "10"]])) == ("10", "9" * 5000)

@@ -47,7 +47,7 @@ def test_the_factor_falls_with_each_layer_below_the_head():
     # By hand for decay 1/2 and two blocks: head 1, blocks 1/2 and 1/4, embeddings 1/8.
     parts = [(depth, [variable(f"v{depth}", (1,))]) for depth in range(3)]
     head = [variable("head", (1,))]
-    found = learning_rates.multipliers(parts, layer_decay=0.5, top=3, head_factor=None, head=head)
+    found = learning_rates.multipliers(parts, layer_decay=0.5, top=3, head_factor=1.0, head=head)
     assert found == {"v0": 0.125, "v1": 0.25, "v2": 0.5, "head": 1.0}
 
 
@@ -61,7 +61,7 @@ def test_two_variables_of_one_path_are_refused():
     with pytest.raises(ValueError, match="two variables have the path v"):
         learning_rates.multipliers(
             [(0, [variable("v", (1,)), variable("v", (1,))])],
-            layer_decay=1.0, top=1, head_factor=None, head=[],
+            layer_decay=1.0, top=1, head_factor=1.0, head=[],
         )  # fmt: skip
 
 

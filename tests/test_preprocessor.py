@@ -178,3 +178,11 @@ def test_read_refuses_a_folder_without_word_pieces(tmp_path):
 def test_a_vocabulary_without_special_tokens_is_refused():
     with pytest.raises(PresetError, match=r"lacks \[CLS\], \[SEP\]"):
         Preprocessor(["[PAD]", "[UNK]", "a"], UNCASED, 16)
+
+
+def test_an_uncased_keras_hub_preset_strips_accents_whatever_its_file_says(tmp_path):
+    import keras_hub
+
+    keras_hub.models.BertTokenizer(VOCABULARY, lowercase=True).save_to_preset(str(tmp_path))
+    vocabulary, tokenization = preprocessor.read(tmp_path)
+    assert (vocabulary, tokenization) == (VOCABULARY, UNCASED)

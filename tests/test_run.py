@@ -201,3 +201,42 @@ def test_whole_numbers_as_labels(toy_config, tmp_path, toy_rows):
     assert json.loads((finished.directory / "labels.json").read_text()) == ["2", "10"]
     serve = tf.saved_model.load(str(finished.export)).signatures["serving_default"]
     assert set(serve(text=tf.constant(["good", "bad"]))["label"].numpy()) <= {b"2", b"10"}
+
+
+def test_a_file_that_is_not_there(trained, tmp_path):
+    with pytest.raises(DataError, match=r"nope\.csv: no such file"):
+        tfft.evaluate(trained.directory, file=tmp_path / "nope.csv")
+
+
+def test_export_needs_no_data(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "_read_splits", None)
+    assert tfft.export(trained.directory, base=tmp_path / "models").name == "1"
+    proof = json.loads((tmp_path / "models" / "1" / "assets.extra" / "parity.json").read_text())
+    assert proof["texts_compared"] >= 120
+
+
+def test_a_damaged_run_is_told(trained, tmp_path):
+    import shutil
+
+    shutil.copytree(trained.directory, tmp_path / "run")
+    (tmp_path / "run" / "model" / "description.json").unlink()
+    with pytest.raises(
+        RunError, match=r"cannot be read: FileNotFoundError.* The run is damaged; train again"
+    ):
+        tfft.predict(tmp_path / "run", ["good"])
+
+
+def test_a_folder_for_exports_is_checked_before_the_training(toy_config, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        RunError, match=r"export\.directory: .*/file/x cannot be written: .*/file is no folder"
+    ):
+        tfft.train(toy_config, [f"export.directory={tmp_path}/file/x"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_weights_that_were_read_are_on_record(trained, tiny_preset):
+    from tfft import backbone
+
+    kept = json.loads((trained.directory / "model" / "description.json").read_text())["preset"]
+    assert kept == {"name": str(tiny_preset), "sha256": backbone.hash_of(tiny_preset / "model.safetensors")}

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["evaluate", "export", "predict", "train"]
 
-# Keras reads it once, at its import; tfft is made for TensorFlow alone.
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+# Keras reads it once, at its import; tfft is made for TensorFlow alone, whatever else is set.
+os.environ["KERAS_BACKEND"] = "tensorflow"
+# Without it TensorFlow takes a whole GPU, and the process that proves an export finds no memory.
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 # TensorFlow's pooled allocator: without it a training step on the CPU returns its memory to
 # the system and takes it back, tens of thousands of page faults a step (benchmarks/allocator.py).
 os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")

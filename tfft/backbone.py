@@ -17,6 +17,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import keras_hub
@@ -34,7 +35,8 @@ _ACTIVATIONS = {
     "silu": "silu",
     "swish": "silu",
 }
-_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "model.weights.h5", "model.weights.json")
+_HUGGING_FACE_WEIGHTS = ("model.safetensors.index.json", "model.safetensors")
+_KERAS_HUB_WEIGHTS = ("model.weights.json", "model.weights.h5")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
@@ -60,30 +62,45 @@ def verify(folder: Path, *, sha256: str | None) -> None:
     Raises:
         PresetError: Says which, and what to do.
     """
-    weights = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
-    if weights is None:
-        pickles = sorted(path.name for path in folder.iterdir() if path.suffix in _PICKLES)
-        if pickles:
-            raise PresetError(
-                f"backbone.preset: {folder} holds its weights as {pickles[0]}, a pickle, which runs "
-                "code when it is read. Convert it where you trust it, with the safetensors package "
-                "(safetensors.torch.save_file), and use model.safetensors."
-            )
+    weights = weights_file(folder)
+    if sha256 is None:
+        return
+    if weights.suffix == ".json":
         raise PresetError(
-            f"backbone.preset: {folder} holds no weights; expected one of {', '.join(_WEIGHTS)}."
-        )
-    if not (folder / "config.json").is_file():
-        raise PresetError(f"backbone.preset: {folder} holds no config.json.")
-    if sha256 is not None and weights.suffix == ".json":
-        raise PresetError(
-            f"backbone.sha256: the weights of {folder.name} lie in several files, and the hash is that of "
+            f"backbone.sha256: the weights of {folder} lie in several files, and the hash is that of "
             "one. Leave the key out, or join the files."
         )
-    if sha256 is not None and (found := _hash(weights)) != sha256:
+    if (found := hash_of(weights)) != sha256:
         raise PresetError(
-            f"backbone.sha256: {weights.name} of {folder.name} has the hash {found}, expected "
-            f"{sha256}. It was not read. Check the hash with the people you have it from."
+            f"backbone.sha256: {weights} has the hash {found}, expected {sha256}. It was not read. "
+            "Check the hash with the people you have it from; if it is right, remove the folder."
         )
+
+
+def weights_file(folder: Path) -> Path:
+    """Return the file that `load` reads the weights from, or the index of several.
+
+    Raises:
+        PresetError: There is none, or only a pickle.
+    """
+    # The config tells the format, so that no file of the other format is taken for the weights.
+    names = _HUGGING_FACE_WEIGHTS if "model_type" in _config(folder) else _KERAS_HUB_WEIGHTS
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    pickles = sorted(path.name for path in folder.iterdir() if path.suffix in _PICKLES)
+    if pickles:
+        raise PresetError(
+            f"backbone.preset: {folder} holds its weights as {pickles[0]}, a pickle, which runs "
+            "code when it is read. Convert it where you trust it, with the safetensors package "
+            "(safetensors.torch.save_file), and use model.safetensors."
+        )
+    raise PresetError(f"backbone.preset: {folder} holds no weights; expected {' or '.join(names)}.")
+
+
+def has_pooler(folder: Path) -> bool:
+    """Return whether the checkpoint has weights for BERT's pooler; masked language models have none."""
+    return "model_type" not in _config(folder) or "pooler.dense.weight" in _hugging_face_tensors(folder)
 
 
 def load(folder: Path, *, dropout: float | None) -> tuple[keras.Model, Architecture]:
@@ -100,16 +117,19 @@ def load(folder: Path, *, dropout: float | None) -> tuple[keras.Model, Architect
         PresetError: The model is not a BERT, or does what KerasHub's BERT cannot.
         SettingError: The checkpoint has two dropout rates and none is set.
     """
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    if "model_type" in config:
-        architecture = _from_hugging_face(folder, config, dropout)
-        backbone = build(architecture)
-        _assign_hugging_face(folder, backbone)
-        return backbone, architecture
-    if config.get("class_name") != "BertBackbone":
-        kind = config.get("class_name", "unknown")
-        raise PresetError(f"backbone.preset: {folder} holds a {kind}; tfft takes BERT backbones.")
-    architecture = _from_keras_hub(config["config"], dropout)
+    config = _config(folder)
+    try:
+        if "model_type" in config:
+            architecture = _from_hugging_face(folder, config, dropout)
+            backbone = build(architecture)
+            _assign_hugging_face(folder, backbone)
+            return backbone, architecture
+        if config.get("class_name") != "BertBackbone":
+            kind = config.get("class_name", "unknown")
+            raise PresetError(f"backbone.preset: {folder} holds a {kind}; tfft takes BERT backbones.")
+        architecture = _from_keras_hub(config["config"], dropout)
+    except KeyError as error:
+        raise _damaged(folder, f"its config.json has no {error}") from error
     try:
         backbone = keras_hub.models.BertBackbone.from_preset(str(folder), dropout=architecture.dropout)
     except Exception as error:  # KerasHub and h5py each raise their own kinds
@@ -132,7 +152,7 @@ def declared_pooling(folder: Path) -> str | None:
     path = folder / "1_Pooling" / "config.json"
     if not path.is_file():
         return None
-    declared = json.loads(path.read_text(encoding="utf-8"))
+    declared = _json(path)
     for pooling, key in (
         ("cls", "pooling_mode_cls_token"),
         ("max", "pooling_mode_max_tokens"),
@@ -218,32 +238,59 @@ def _from_keras_hub(config: dict, dropout: float | None) -> Architecture:
 
 def _assign_hugging_face(folder: Path, backbone: keras.Model) -> None:
     """Give a backbone the weights of `model.safetensors`, or of the files that its index names."""
-    index = folder / "model.safetensors.index.json"
-    files = ["model.safetensors"]
-    if index.is_file():
-        files = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    tensors = _hugging_face_tensors(folder)
+    for variable, name in _hugging_face_names(backbone):
+        if name not in tensors and name.startswith("pooler."):
+            continue  # `has_pooler` tells, where it is needed
+        if name not in tensors:
+            raise _damaged(folder, f"it has no tensor {name}")
+        tensor = tensors[name]
+        if variable.name == "kernel":
+            tensor = tensor.T  # [outputs, inputs] there, [inputs, outputs] here
+        # Attention keeps heads and width apart: [inputs, heads, width] and [heads, width].
+        same = tensor.shape == variable.shape or (
+            tensor.ndim != len(variable.shape) and tensor.size == math.prod(variable.shape)
+        )
+        if not same:
+            raise _damaged(folder, f"{name} has the shape {tensors[name].shape}, expected {variable.shape}")
+        variable.assign(tensor.reshape(variable.shape))
+
+
+def _hugging_face_tensors(folder: Path) -> dict[str, np.ndarray]:
+    """Return all tensors by the names of a body without prefix, as today's tools write them."""
+    weights = weights_file(folder)
+    files = {weights.name}
     try:
+        if weights.suffix == ".json":
+            files = {Path(name).name for name in _json(weights)["weight_map"].values()}
         tensors: dict[str, np.ndarray] = {}
-        for file in files:
-            tensors |= safetensors.numpy.load_file(folder / Path(file).name)
-    except (OSError, safetensors.SafetensorError, TypeError, KeyError) as error:
+        for file in sorted(files):
+            tensors |= safetensors.numpy.load_file(folder / file)
+    except (OSError, safetensors.SafetensorError, TypeError, KeyError, AttributeError) as error:
         raise _damaged(folder, f"{type(error).__name__}: {error}") from error
     # A model with a head calls the body `bert`; Google's names are older than PyTorch's.
-    named = {
+    return {
         name.removeprefix("bert.")
         .replace("Norm.gamma", "Norm.weight")
         .replace("Norm.beta", "Norm.bias"): tensor
         for name, tensor in tensors.items()
     }
-    for variable, name in _hugging_face_names(backbone):
-        if name not in named:
-            raise _damaged(folder, f"it has no tensor {name}")
-        tensor = named[name]
-        if variable.name == "kernel":
-            tensor = tensor.T  # [outputs, inputs] there, [inputs, outputs] or [inputs, heads, width] here
-        if tensor.size != math.prod(variable.shape):
-            raise _damaged(folder, f"{name} has the shape {tensor.shape}, expected {variable.shape}")
-        variable.assign(tensor.reshape(variable.shape))
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    if not (folder / "config.json").is_file():
+        raise PresetError(f"backbone.preset: {folder} holds no config.json.")
+    return _json(folder / "config.json")
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(path.parent, f"{path.name}: {error}") from error
+    if not isinstance(found, dict):
+        raise _damaged(path.parent, f"{path.name} holds no keys and values")
+    return found
 
 
 def _hugging_face_names(backbone: keras.Model) -> Iterator[tuple[keras.Variable, str]]:
@@ -302,7 +349,8 @@ def _gelu_tanh(x):
     return keras.activations.gelu(x, approximate=True)
 
 
-def _hash(path: Path) -> str:
+def hash_of(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
     digest = hashlib.sha256()
     with open(path, "rb") as stream:
         while block := stream.read(1 << 20):

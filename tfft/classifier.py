@@ -17,7 +17,7 @@ import keras
 import tensorflow as tf
 
 from tfft import backbone, head, plugins, preprocessor, saved_model
-from tfft.errors import SettingError
+from tfft.errors import RunError, SettingError
 from tfft.freezing import Group
 from tfft.tasks import Task
 
@@ -99,11 +99,19 @@ def from_preset(
         )
     if pooling == "auto":
         pooling = backbone.declared_pooling(folder) or "mean"
+    if pooling == "pooler" and not backbone.has_pooler(folder):
+        raise SettingError(
+            "head.pooling",
+            pooling,
+            "must be cls, mean or max, for the checkpoint has no pooler",
+            fix="Leave the key out to take the mean, or what the checkpoint declares.",
+        )
     _log.info(
         f"Backbone: {preset}, {architecture.num_layers} blocks of width {architecture.hidden_dim}, "
         f"activation {architecture.activation}; pooling: {pooling}"
     )
     description = {
+        "preset": {"name": preset, "sha256": backbone.hash_of(backbone.weights_file(folder))},
         "backbone": asdict(architecture),
         "preprocessor": {
             "tokenization": asdict(tokenization),
@@ -118,12 +126,22 @@ def from_preset(
 
 
 def restore(vocabulary: Path, description: Path, weights: Path) -> Classifier:
-    """Return the classifier that a run kept in three files."""
-    kept = json.loads(description.read_text(encoding="utf-8"))
-    pieces = vocabulary.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    body = backbone.build(backbone.Architecture(**kept["backbone"]))
-    classifier = _assemble(body, pieces, kept)
-    classifier.whole.load_weights(weights)
+    """Return the classifier that a run kept in three files.
+
+    Raises:
+        RunError: One of them is missing or damaged.
+    """
+    try:
+        kept = json.loads(description.read_text(encoding="utf-8"))
+        pieces = vocabulary.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        body = backbone.build(backbone.Architecture(**kept["backbone"]))
+        classifier = _assemble(body, pieces, kept)
+        classifier.whole.load_weights(weights)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{description.parent} cannot be read: {type(error).__name__}: {error}. "
+            "The run is damaged; train again."
+        ) from error
     return classifier
 
 

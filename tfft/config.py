@@ -27,10 +27,14 @@ def _path_only(value: object) -> object:
     raise PydanticCustomError("path", "must be a path")
 
 
+def _absolute(path: str | Path) -> Path:
+    return Path(os.path.abspath(os.path.expanduser(path)))
+
+
 AbsolutePath = Annotated[
     Path,
     BeforeValidator(_path_only),
-    AfterValidator(lambda path: Path(os.path.abspath(os.path.expanduser(path)))),
+    AfterValidator(_absolute),
 ]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -39,7 +43,7 @@ class OptimizerSettings(PluginSettings):
     """What every optimizer takes."""
 
     learning_rate: Annotated[float, Field(gt=0)] = 5e-5
-    """Peak learning rate of the top block."""
+    """Peak learning rate of the layers right above the blocks; without `layer_decay`, of all."""
     head_learning_rate: Annotated[float, Field(gt=0)] | None = None
     """Peak learning rate of the head; null takes `learning_rate`."""
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -50,7 +54,7 @@ class ScheduleSettings(PluginSettings):
     """What every schedule takes."""
 
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Share of all steps over which the rate rises from zero to its peak."""
+    """Share of all steps over which the rate rises to its peak, in equal parts from the first step on."""
 
 
 if TYPE_CHECKING:  # to a type checker, a choice is what its plug-ins have in common
@@ -75,7 +79,8 @@ class Data(Settings):
     train: AbsolutePath
     """File of rows to learn from."""
     validation: AbsolutePath | Fraction = 0.1
-    """File of rows that choose the best epoch, or the share of the training rows to set aside for that."""
+    """File of rows that choose the best epoch, or the share of the training rows to set aside for that,
+    after those for `test`."""
     test: AbsolutePath | Fraction | None = None
     """File of rows for the final figures, or the share of the training rows to set aside for that."""
     text_column: str = "text"
@@ -103,7 +108,7 @@ class Backbone(Settings):
 class FreezeRule(Settings):
     """What happens to the layers that one selector names."""
 
-    layers: str
+    layers: Annotated[str, Field(pattern=r"^(embeddings|pooler|blocks? \d+(-\d+)?|name:.+)$")]
     """`embeddings`, `block 3`, `blocks 0-2`, `pooler`, or `name:PATTERN` with shell wildcards
     matched against a variable's path, as in `name:*/bias`."""
     trainable: bool
@@ -192,16 +197,26 @@ def read(path: Path, overrides: Sequence[str] = ()) -> Config:
     for override in overrides:
         changed = yaml_file.override(path, mapping, override)
         lines = {key: line for key, line in lines.items() if key[: len(changed)] != changed}
-    config = _validate(path, mapping, lines)
-    missing = [
-        f"data.{split}{setting_problems.line(('data', split), lines)}: no such file: {file}. "
-        "Correct the path; paths are relative to the current folder."
-        for split in ("train", "validation", "test")
-        if isinstance(file := getattr(config.data, split), Path) and not os.path.isfile(file)
-    ]
+    missing = _missing_files(mapping, lines)
+    try:
+        config = _validate(path, mapping, lines)
+    except ConfigError as error:
+        raise ConfigError(path, [*error.problems, *missing]) from None
     if missing:
         raise ConfigError(path, missing)
     return config
+
+
+def _missing_files(mapping: dict[str, Any], lines: dict[tuple, int]) -> list[str]:
+    """Return a line for each data file that is not there, whatever else is wrong."""
+    data = mapping.get("data")
+    return [
+        f"data.{split}{setting_problems.line(('data', split), lines)}: no such file: "
+        f"{_absolute(data[split])}. Correct the path; paths are relative to the current folder."
+        for split in ("train", "validation", "test")
+        if isinstance(data, dict) and isinstance(data.get(split), str)
+        if not os.path.isfile(_absolute(data[split]))
+    ]
 
 
 def restore(path: Path) -> Config:

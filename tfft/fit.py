@@ -101,15 +101,27 @@ class StopAtNaN(keras.callbacks.Callback):
             )
         self.last = logs["loss"]
 
+    def on_epoch_end(self, epoch, logs=None):
+        # The last step's update shows only here; its weights must not be kept as the best.
+        spoilt = [name for name in ("loss", "val_loss") if not math.isfinite(logs[name])]
+        if spoilt:
+            raise TrainingError(
+                f"{spoilt[0]} is {logs[spoilt[0]]} at the end of epoch {epoch + 1}. Lower "
+                "optimizer.learning_rate, raise schedule.warmup, or set optimizer.clip_norm to 1."
+            )
+
 
 class EpochFacts(keras.callbacks.Callback):
-    """Add learning rate and duration to the epoch's logs, for the callbacks that follow."""
+    """Add the last step's learning rate and the duration to the epoch's logs, for those that follow."""
 
     def on_epoch_begin(self, epoch, logs=None):
         self._start = time.monotonic()
 
+    def on_train_batch_begin(self, batch, logs=None):
+        self._rate = float(self.model.optimizer.learning_rate)  # after the step it is the next one's
+
     def on_epoch_end(self, epoch, logs=None):
-        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        logs["learning_rate"] = self._rate
         logs["seconds"] = time.monotonic() - self._start
 
 

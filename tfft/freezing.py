@@ -50,18 +50,27 @@ def apply(groups: Sequence[Group], rules: str | Sequence[tuple[str, bool]]) -> N
     names = [group.name for group in groups]
     selectors = [_selector(index, text, names) for index, (text, _) in enumerate(rules)]
     used: set[int] = set()
+    shadowed: set[int] = set()
     for group in groups:
         for layer in group.layers:
             for variable in layer.weights:
                 matching = [i for i, selects in enumerate(selectors) if selects(group, variable)]
-                used.update(matching)
+                shadowed.update(matching[1:])
                 if matching:
+                    used.add(matching[0])
                     variable.trainable = rules[matching[0]][1]
             if layer.weights and not any(variable.trainable for variable in layer.weights):
                 layer.trainable = False
         if all(not layer.trainable for layer in group.layers if layer.weights):
             _silence_dropout(group.layers)
     for index, (text, _) in enumerate(rules):
+        if index in shadowed - used:
+            raise SettingError(
+                f"freeze.{index}.layers",
+                text,
+                "must decide something, but a rule before it decides all that it matches",
+                fix="Move it up, or remove it.",
+            )
         if index not in used:
             raise SettingError(
                 f"freeze.{index}.layers",

@@ -24,13 +24,18 @@ def collect(labels: pa.ChunkedArray) -> tuple[str, ...]:
             f"data.train: all rows have the label {distinct[0]!r}; a classifier needs at least two. "
             "Check data.label_column."
         )
-    are_numbers = all(label.removeprefix("-").isdecimal() for label in distinct)
+    are_numbers = all(label.removeprefix("-").isdecimal() and len(label) < 20 for label in distinct)
     # The text decides between `7` and `007`, so that the order of the rows does not.
     return tuple(sorted(distinct, key=lambda label: (int(label), label) if are_numbers else label))
 
 
-def encode(labels: pa.ChunkedArray, known: Sequence[str], split: str) -> np.ndarray:
+def encode(labels: pa.ChunkedArray, known: Sequence[str], where: str) -> np.ndarray:
     """Return int32 ids `[rows]`.
+
+    Args:
+        labels: Texts, `[rows]`.
+        known: Names in the order of their ids.
+        where: The key or file that the rows come from, for the error's text.
 
     Raises:
         DataError: A label does not occur in the training rows.
@@ -41,7 +46,7 @@ def encode(labels: pa.ChunkedArray, known: Sequence[str], split: str) -> np.ndar
         shown = ", ".join(map(repr, strange[:5])) + (", …" if len(strange) > 5 else "")
         count = "1 row has a label" if ids.null_count == 1 else f"{ids.null_count} rows have labels"
         raise DataError(
-            f"data.{split}: {count} that no training row has: {shown}. "
+            f"{where}: {count} that no training row has: {shown}. "
             "Correct them, or move such rows to the training file."
         )
     return ids.to_numpy().astype(np.int32)

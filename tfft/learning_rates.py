@@ -14,7 +14,6 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable("tfft")
 class WarmupThenDecay(keras.optimizers.schedules.LearningRateSchedule):
     """A straight rise to the peak, then a schedule to the last step.
 
@@ -48,7 +47,7 @@ def multipliers(
     *,
     layer_decay: float,
     top: int,
-    head_factor: float | None,
+    head_factor: float,
     head: Iterable[keras.Variable],
 ) -> dict[str, float]:
     """Return the factor on the learning rate of each variable, by its path.
@@ -56,9 +55,9 @@ def multipliers(
     Args:
         variables_at: (depth, variables) of the backbone, depth 0 being the embeddings.
         layer_decay: Rate of a layer over the rate of the layer above it.
-        top: Depth of the head, whose factor is 1. BERT's pooler has that depth too: like
+        top: Depth of the head. BERT's pooler has that depth too: like
             the head it reads what the top block gives.
-        head_factor: Factor of the head if not 1.
+        head_factor: Factor of the head, 1 if it has no rate of its own.
         head: Variables of the head.
 
     Raises:
@@ -69,7 +68,7 @@ def multipliers(
         for variable in variables:
             _add(found, variable, layer_decay ** (top - depth))
     for variable in head:
-        _add(found, variable, 1.0 if head_factor is None else head_factor)
+        _add(found, variable, head_factor)
     return found
 
 

@@ -16,7 +16,7 @@ Text of a user is text: `[SEP]` in it is five characters, not a special token.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import tensorflow as tf
@@ -57,9 +57,11 @@ def read(folder: Path) -> tuple[list[str], Tokenization]:
     keras_hub_vocabulary = folder / "assets" / "tokenizer" / "vocabulary.txt"
     if keras_hub_vocabulary.is_file():
         settings = _json(folder / "tokenizer.json").get("config", {})
+        lowercase = settings.get("lowercase", False)
         return _read_vocabulary(keras_hub_vocabulary), Tokenization(
-            lowercase=settings.get("lowercase", False),
-            strip_accents=settings.get("strip_accents", False),
+            lowercase=lowercase,
+            # KerasHub writes false for the uncased BERT presets too, which were trained without accents.
+            strip_accents=lowercase or settings.get("strip_accents", False),
             split_chinese=settings.get("split_on_cjk", True),
         )
     fast, settings = _json(folder / "tokenizer.json"), _json(folder / "tokenizer_config.json")
@@ -150,10 +152,6 @@ class Preprocessor(tf.Module):
         """Return the inputs of the backbone for strings `[N]`."""
         return self.pack(self.tokenize(text))
 
-    def settings(self) -> dict[str, object]:
-        """Return what a new Preprocessor needs besides the vocabulary."""
-        return {"tokenization": asdict(self.tokenization), "sequence_length": self.sequence_length}
-
     @staticmethod
     def _lower(text: tf.Tensor) -> tf.Tensor:
         """Lower the case of each character by itself, whatever the machine's language.
@@ -173,4 +171,10 @@ def _read_vocabulary(path: Path) -> list[str]:
 
 
 def _json(path: Path) -> dict:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise PresetError(f"backbone.preset: {path} cannot be read: {error}. Fetch it again.") from error
+    return found if isinstance(found, dict) else {}

@@ -1,6 +1,6 @@
 """Run by `saved_model` in a clean process: load an export and answer texts.
 
-Usage: python -I reload_probe.py DIRECTORY < texts.json > answers.json
+Usage: python -E -c "$(cat reload_probe.py)" DIRECTORY < texts.json > answers.json
 
 The server has TensorFlow's operations and TensorFlow Text's, but no Python. So
 this process may import TensorFlow alone: Keras, KerasHub and tfft are barred

@@ -1,6 +1,7 @@
 """The story of a run, top to bottom; the only file that knows the order of the steps."""
 
 import functools
+import io
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -70,11 +71,13 @@ def train(settings: Config, name: str = "run") -> Run:
         The run, whose folder holds everything that came of it.
 
     Raises:
-        TfftError: Something that the user gave cannot work; nothing is left behind.
+        TfftError: Something that the user gave cannot work; no run folder is left behind.
     """
     directory = settings.run.directory or Path("runs") / name / time.strftime("%Y%m%d-%H%M%S")
     with run_folder.new(directory.absolute()) as directory:
         _log.info(f"Run folder: {directory}")
+        base = settings.export.directory or directory / "export"
+        saved_model.check(base)
         run_folder.write_text(directory / "config.yaml", config.to_yaml(settings))
         run_folder.write_json(directory / "environment.json", run_folder.environment())
         keras.utils.set_random_seed(settings.training.seed)
@@ -83,7 +86,7 @@ def train(settings: Config, name: str = "run") -> Run:
         rows = _read_splits(settings)
         run_folder.write_json(directory / "data.json", {s: part.source for s, part in rows.items()})
         known = labels.collect(rows["train"].table["label"])
-        ids = {s: labels.encode(part.table["label"], known, s) for s, part in rows.items()}
+        ids = {s: labels.encode(part.table["label"], known, f"data.{s}") for s, part in rows.items()}
         counts = ", ".join(f"{split} {part.table.num_rows}" for split, part in rows.items())
         _log.info(f"Rows: {counts}; {len(known)} labels")
 
@@ -99,6 +102,8 @@ def train(settings: Config, name: str = "run") -> Run:
         run_folder.write_text(directory / run_folder.VOCABULARY, vocabulary)
         run_folder.write_json(directory / run_folder.DESCRIPTION, model.description)
         run_folder.write_json(directory / "labels.json", known)
+        texts = _proof_texts(rows)
+        run_folder.write_json(directory / run_folder.PROOF_TEXTS, texts)
         _fit(settings, model, tokens, ids, optimizer, steps, directory)
 
         figures: dict[str, dict] = {}
@@ -107,7 +112,7 @@ def train(settings: Config, name: str = "run") -> Run:
                 figures[split] = _evaluate(
                     model, rows[split].table, tokens[split], ids[split], split, directory
                 )
-        version = _export(model, settings.export.directory or directory / "export", rows)
+        version = _export(model, base, texts)
     return Run(directory, figures, version)
 
 
@@ -128,6 +133,7 @@ def evaluate(directory: Path, *, split: str | None = None, file: Path | None = N
     if file is not None:
         # Named so that `evaluation/test.json` stays that of the run's own split.
         table, name = _read_file(settings, Path(file)).table, f"input-{Path(file).stem}"
+        where = str(file)
     else:
         rows = _read_splits(settings)
         name = split or ("test" if "test" in rows else "validation")
@@ -136,13 +142,13 @@ def evaluate(directory: Path, *, split: str | None = None, file: Path | None = N
                 "--split", name, "must be a split of the run", fix=f"It has {', '.join(rows)}."
             )
         _check_unchanged(directory, name, rows)
-        table = rows[name].table
+        table, where = rows[name].table, f"data.{name}"
     model = _restore(directory)
     return _evaluate(
         model,
         table,
         dataset.tokenize(table["text"], model.preprocessor.tokenize),
-        labels.encode(table["label"], model.labels, name),
+        labels.encode(table["label"], model.labels, where),
         name,
         directory,
     )
@@ -160,8 +166,9 @@ def export(directory: Path, *, base: Path | None = None) -> Path:
     """
     directory = run_folder.existing(directory)
     settings = config.restore(directory / "config.yaml")
-    base = base or settings.export.directory or directory / "export"
-    return _export(_restore(directory), Path(base), _read_splits(settings))
+    base = Path(base or settings.export.directory or directory / "export")
+    saved_model.check(base)
+    return _export(_restore(directory), base, run_folder.read_json(directory / run_folder.PROOF_TEXTS))
 
 
 def answer(where: Path) -> Callable[[Sequence[str]], list[dict]]:
@@ -237,7 +244,7 @@ def _read_file(settings: Config, path: Path) -> splits.Rows:
         on_bad_row=settings.data.on_bad_row,
     )
     if bad := part.source["bad_rows"]:
-        _log.info(f"Left out {len(bad)} bad rows of {path}, listed in data.json; the first: {bad[0]}")
+        _log.info(f"Left out {len(bad)} bad rows of {path}, the first: {bad[0]}")
     return part
 
 
@@ -374,9 +381,13 @@ def _evaluate(model, rows: pa.Table, tokens, ids: np.ndarray, name: str, directo
     return report.figures
 
 
-def _export(model: Classifier, base: Path, rows: Mapping[str, splits.Rows]) -> Path:
-    texts = [text for part in rows.values() for text in part.table["text"].slice(0, _PROVE).to_pylist()]
-    version, proof = saved_model.write(model.serve, model.whole, model.preprocessor, base, texts[:_PROVE])
+def _proof_texts(rows: Mapping[str, splits.Rows]) -> list[str]:
+    parts = (part.table["text"].slice(0, _PROVE).to_pylist() for part in rows.values())
+    return [text for part in parts for text in part][:_PROVE]
+
+
+def _export(model: Classifier, base: Path, texts: Sequence[str]) -> Path:
+    version, proof = saved_model.write(model.serve, model.whole, model.preprocessor, base, texts)
     _log.info(
         f"Exported {version} ({proof['bytes'] / 1e6:.1f} MB); a clean process gave the same answers to "
         f"{proof['texts_compared']} texts, probabilities within {proof['largest_difference']:.1e}"
@@ -397,7 +408,6 @@ def _layer_table(rows: Sequence[Mapping]) -> Table:
 
 
 def _say_table(table: Table) -> None:
-    console = Console(width=100, file=None, record=False)
-    with console.capture() as captured:
-        console.print(table)
-    _log.info(captured.get().rstrip())
+    text = io.StringIO()
+    Console(file=text, width=100, color_system=None).print(table)
+    _log.info(text.getvalue().rstrip())

@@ -4,7 +4,7 @@ config.yaml        the resolved config
 environment.json   versions, platform, git state
 data.json          path, hash and row count of every split, bad rows
 layers.json        the table of layers, parameters and learning rates
-model/             description.json, vocabulary.txt, best.weights.h5
+model/             description.json, vocabulary.txt, best.weights.h5, proof_texts.json
 history.csv        one line an epoch
 evaluation/        figures and wrong rows of each split
 tensorboard/       event files, if the config asks for them
@@ -29,10 +29,12 @@ from pathlib import Path
 from tfft.errors import RunError
 
 DESCRIPTION = Path("model") / "description.json"
+PROOF_TEXTS = Path("model") / "proof_texts.json"
 VOCABULARY = Path("model") / "vocabulary.txt"
 WEIGHTS = Path("model") / "best.weights.h5"
 _PACKAGES = (
-    "tfft", "tensorflow", "tensorflow-text", "keras", "keras-hub", "numpy", "pyarrow", "scikit-learn",
+    "tfft", "tensorflow", "tensorflow-text", "keras", "keras-hub", "numpy", "pyarrow", "pydantic",
+    "safetensors", "scikit-learn", "scipy",
 )  # fmt: skip
 
 
@@ -52,6 +54,8 @@ def new(directory: Path) -> Iterator[Path]:
             f"run.directory: {directory} exists, and a run does not write over another. "
             "Choose a new folder, or remove this one."
         ) from None
+    except OSError as error:
+        raise RunError(f"run.directory: {directory} cannot be made: {error}. Choose another.") from error
     (directory / WEIGHTS).parent.mkdir()
     log = logging.FileHandler(directory / "log.txt", encoding="utf-8")
     log.setFormatter(logging.Formatter("%(asctime)s %(message)s"))

@@ -98,6 +98,22 @@ def write(
         shutil.rmtree(temporary)
 
 
+def check(base: Path) -> None:
+    """Refuse a folder for exports that cannot be made or written, before a model is trained for it.
+
+    Raises:
+        RunError: It is a file, or its nearest existing parent cannot be written.
+    """
+    place = base
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        raise RunError(
+            f"export.directory: {base} cannot be written: {place} is "
+            f"{'not writable' if place.is_dir() else 'no folder'}. Choose another."
+        )
+
+
 def load(version: Path) -> Callable[..., dict[str, tf.Tensor]]:
     """Return the `serving_default` function of an export."""
     import tensorflow_text  # noqa: F401 - registers the tokenizer's operations
@@ -108,10 +124,12 @@ def load(version: Path) -> Callable[..., dict[str, tf.Tensor]]:
 def _prove(serve, directory: Path, texts: Sequence[str]) -> dict[str, Any]:
     parts = [serve(tf.constant(texts[start : start + BATCH])) for start in range(0, len(texts), BATCH)]
     here = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    # By path and in isolated mode: the process sees neither tfft nor the user's modules.
-    probe = Path(__file__).with_name("reload_probe.py")
+    # Given as text and run in the export's own folder, the program sees neither tfft's files as
+    # modules nor the user's; what is installed it sees, for the user alone or for all.
+    probe = Path(__file__).with_name("reload_probe.py").read_text(encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-I", str(probe), str(directory)],
+        [sys.executable, "-E", "-c", probe, str(directory)],
+        cwd=directory,
         input=json.dumps(texts),
         capture_output=True,
         text=True,

@@ -48,6 +48,10 @@ def read(
     Raises:
         DataError: There are bad rows and `on_bad_row` is `error`, or no good ones.
     """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file. Correct the path, or bring the file back.")
+    if not path.is_file():
+        raise DataError(f"{path}: no such file. Correct the path, or bring the file back.")
     bad: list[str] = []
     batches = list(
         rows(

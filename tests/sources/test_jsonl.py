@@ -171,6 +171,6 @@ def test_any_table_written_by_the_json_module_is_read_back(tmp_path_factory, tab
 @pytest.mark.parametrize(("split", "count"), [("train", 43_410), ("validation", 5_426), ("test", 5_427)])
 def test_shared_goemotions_has_the_rows_that_its_description_counts(split, count):
     if not SHARED_DATA.is_dir():
-        pytest.skip(f"{SHARED_DATA} is not here: the shared data sets come with the workplace only")
+        pytest.skip(f"{SHARED_DATA} is not here")
     rows, reports = read(SHARED_DATA / "goemotions" / f"{split}.jsonl", ("text",))
     assert (len(rows), reports) == (count, [])

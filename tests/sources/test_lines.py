@@ -41,9 +41,6 @@ def test_quotes_commas_and_other_separators_are_text(tmp_path):
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b"", "the line is empty"),
-        (b"  \t", "the line is empty"),
-        ("\u3000\u00a0".encode(), "the line is empty"),
         (b"\xff", "a byte that is not utf-8 at column 1"),
         ("né".encode() + b"\xe9 x", "a byte that is not utf-8 at column 3"),
         (b"\xed\xa0\x80", "a byte that is not utf-8 at column 1"),
@@ -69,6 +66,21 @@ def test_label_is_refused_with_the_formats_that_have_one(tmp_path):
     )
 
 
+@pytest.mark.parametrize("blank", ["", "  \t", "\u3000\u00a0"])
+def test_blank_lines_are_passed_over(tmp_path, blank):
+    assert read(file_of(tmp_path, f"a\n{blank}\nb\n")) == (["a", "b"], [])
+
+
+def test_what_stands_above_a_bad_line_is_given_out_before_it_is_reported(tmp_path):
+    def refuse(line, reason):
+        raise DataError(f"{line}: {reason}")
+
+    batches = lines.rows(file_of(tmp_path, b"a\nb\n\xff\nc\n"), ("text",), refuse)
+    assert next(batches).to_pylist() == [{"text": "a"}, {"text": "b"}]
+    with pytest.raises(DataError, match="3: a byte that is not utf-8"):
+        next(batches)
+
+
 def test_column_has_the_name_asked_for(tmp_path):
     (batch,) = lines.rows(file_of(tmp_path, "a\n"), ("message",), lambda *_: None)
     assert batch.to_pylist() == [{"message": "a"}]
@@ -77,13 +89,13 @@ def test_column_has_the_name_asked_for(tmp_path):
 def test_lines_are_read_as_they_are_asked_for(tmp_path, monkeypatch):
     monkeypatch.setattr(lines, "_ROWS", 10)
     reports = []
-    path = file_of(tmp_path, "a\n" * 25 + "\n")
+    path = file_of(tmp_path, b"a\n" * 25 + b"\xff\n")
     assert inspect.isgeneratorfunction(lines.rows)
     batches = lines.rows(path, ("text",), lambda *report: reports.append(report))
     assert next(batches).num_rows == 10
     assert not reports  # the last line is not read yet
     assert [batch.num_rows for batch in batches] == [10, 5]
-    assert reports == [(26, "the line is empty")]
+    assert reports == [(26, "a byte that is not utf-8 at column 1")]
 
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r\n"), min_size=1, max_size=12)
@@ -99,6 +111,6 @@ def test_any_lines_written_are_read_back(tmp_path_factory, texts):
 
 def test_shared_csv_read_as_lines_has_a_row_for_each_line():
     if not SHARED_DATA.is_dir():
-        pytest.skip(f"{SHARED_DATA} is not here: the shared data sets come with the workplace only")
+        pytest.skip(f"{SHARED_DATA} is not here")
     texts, reports = read(SHARED_DATA / "hwu64" / "test.csv")
     assert (len(texts), reports) == (1 + 1_076, [])

@@ -34,10 +34,22 @@ def tfft():
     """
 
 
+class _StandardError(logging.StreamHandler):
+    """Writes to what is standard error at the time: a live progress bar stands in for it."""
+
+    @property
+    def stream(self):
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, value):
+        """Ignored: the base class sets what this class looks up."""
+
+
 def main() -> None:
     """Run a command; an error that the user can put right is shown without a traceback."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    logging.basicConfig(format="%(message)s", handlers=[_StandardError()])
     logging.getLogger("tfft").setLevel(logging.INFO)
     try:
         sys.exit(tfft(prog_name="tfft", standalone_mode=False))

@@ -27,8 +27,8 @@ def build(
     (https://arxiv.org/abs/2006.04884).
 
     Args:
-        weight_decay: Decay per step as a share of the learning rate, for every
-            variable with two or more dimensions. 0 switches it off.
+        weight_decay: Decay per step as a share of the learning rate, for kernels and
+            embeddings, not for biases and norms. 0 switches it off.
         beta_1: Share of the running mean of the gradient that is kept each step.
         beta_2: Share of the running mean of its square that is kept each step.
         epsilon: Added to the denominator, so that tiny gradients stay tiny steps.

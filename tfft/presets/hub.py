@@ -31,7 +31,16 @@ def folder(preset: str, sha256: str | None, verify: Callable[[Path], None], /) -
             `verify` refuses what came.
     """
     path = _hugging_face(preset) if preset.startswith("hf://") else _kaggle(preset)
-    verify(path)
+    try:
+        verify(path)
+    except PresetError as error:
+        if not any(path.rglob("*.safetensors")) and not any(path.rglob("*.h5")):
+            raise PresetError(
+                f"{error} The model may have them as a pickle (pytorch_model.bin), which runs code when it "
+                "is read and was not fetched: convert it where you trust it, with the safetensors package "
+                "(safetensors.torch.save_file), and name the folder."
+            ) from error
+        raise
     return path
 
 

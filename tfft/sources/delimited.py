@@ -179,6 +179,9 @@ def _strict_batches(path, columns, report, delimiter, quote, encoding) -> Iterat
         if not problem and any(map(_SURROGATE.search, values)):
             problem = f"a byte that is not {encoding}; set data.source.encoding"
         if problem:
+            if kept:  # before the report, which may end the reading
+                yield _record_batch(kept, columns)
+                kept = []
             report(line, problem)
             continue
         kept.append(values)

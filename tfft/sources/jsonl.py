@@ -41,6 +41,9 @@ def rows(
             is_empty = False
             values, problem = _values(line, columns, keys_seen)
             if problem:
+                if kept:  # before the report, which may end the reading
+                    yield _record_batch(kept, columns)
+                    kept = []
                 report(number, problem)
                 continue
             kept.append(values)

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from tfft.errors import DataError
 
-_ROWS = 4096
+_ROWS = 64  # few, for whoever types or pipes them waits for the answers
 
 
 def rows(
@@ -16,7 +16,7 @@ def rows(
     report: Callable[[int, str], None],
     /,
 ) -> Iterator[pa.RecordBatch]:
-    """Plain text in UTF-8, one row a line.
+    """Plain text in UTF-8, one row a line; empty lines are passed over.
 
     Returns:
         Batches with the one column asked for; no value is empty.
@@ -31,17 +31,23 @@ def rows(
     with open(path, encoding="utf-8-sig", errors="surrogateescape") as stream:
         for number, line in enumerate(stream, start=1):
             text = line.removesuffix("\n")
+            if not text.strip():
+                continue
             try:
                 text.encode("utf-8")
             except UnicodeEncodeError as error:
+                if kept:  # before the report, which may end the reading
+                    yield _record_batch(kept, columns)
+                    kept = []
                 report(number, f"a byte that is not utf-8 at column {error.start + 1}")
-                continue
-            if not text.strip():
-                report(number, "the line is empty")
                 continue
             kept.append(text)
             if len(kept) == _ROWS:
-                yield pa.RecordBatch.from_arrays([pa.array(kept, pa.string())], names=list(columns))
+                yield _record_batch(kept, columns)
                 kept = []
     if kept:
-        yield pa.RecordBatch.from_arrays([pa.array(kept, pa.string())], names=list(columns))
+        yield _record_batch(kept, columns)
+
+
+def _record_batch(kept: list[str], columns: Sequence[str]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([pa.array(kept, pa.string())], names=list(columns))
