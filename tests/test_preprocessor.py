@@ -105,6 +105,14 @@ def real(shared):
     return Preprocessor(vocabulary.removesuffix("\n").split("\n"), UNCASED, 512)
 
 
+@pytest.fixture(scope="module")
+def reference(real, tmp_path_factory):
+    tokenizers = pytest.importorskip("tokenizers", reason="the reference tokenizer is not installed")
+    path = tmp_path_factory.mktemp("vocabulary") / "vocab.txt"
+    path.write_text("\n".join(real.vocabulary) + "\n", encoding="utf-8")
+    return tokenizers.BertWordPieceTokenizer(str(path), lowercase=True)
+
+
 def test_ids_equal_the_references_on_all_but_the_string_of_special_tokens(shared, real):
     rows = [
         json.loads(line)
@@ -125,18 +133,9 @@ _OLD = st.characters(exclude_categories=["Cs"]).filter(
 
 @settings(max_examples=300, deadline=None)
 @given(text=st.text(_OLD | st.sampled_from("aeio AEIO'-.\u0301\u0130ßΣ"), max_size=40))
-def test_ids_equal_those_of_the_tokenizers_library(real, tmp_path_factory, text):
+def test_ids_equal_those_of_the_tokenizers_library(real, reference, text):
     ids = real.tokenize(tf.constant([text])).to_list()[0]
-    assert ids == _reference(real, tmp_path_factory).encode(text, add_special_tokens=False).ids
-
-
-def _reference(real, tmp_path_factory, cache=[]):  # noqa: B006 - made once
-    tokenizers = pytest.importorskip("tokenizers", reason="the reference tokenizer is not installed")
-    if not cache:
-        path = tmp_path_factory.mktemp("vocabulary") / "vocab.txt"
-        path.write_text("\n".join(real.vocabulary) + "\n", encoding="utf-8")
-        cache.append(tokenizers.BertWordPieceTokenizer(str(path), lowercase=True))
-    return cache[0]
+    assert ids == reference.encode(text, add_special_tokens=False).ids
 
 
 def test_read_hugging_face_folder(tiny_preset):

@@ -4,7 +4,6 @@ import csv
 import inspect
 import sys
 import tracemalloc
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 from tfft.errors import DataError, SettingError
 from tfft.sources import delimited
 
-SHARED_DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 TWO = ("text", "label")
 UNCLOSED = "a broken quote (unexpected end of data)"
 GARBAGE = "a broken quote (',' expected after '\"')"
@@ -505,12 +503,6 @@ def test_where_no_row_is_suspicious_both_paths_say_the_same(tmp_path_factory, bo
         assert strictly(path) == (flat(delimited._batches(path, TWO, ",", '"', "utf-8")), [])
 
 
-def shared_file(name):
-    if not SHARED_DATA.is_dir():
-        pytest.skip(f"{SHARED_DATA} is not here")
-    return SHARED_DATA / name
-
-
 @pytest.mark.parametrize(
     ("name", "rows", "labels"),
     [
@@ -526,15 +518,15 @@ def shared_file(name):
         ("afrisenti_5lang/test.csv", 14_673, 3),
     ],
 )
-def test_shared_data_has_the_rows_that_its_description_counts(name, rows, labels):
-    path = shared_file(name)
+def test_shared_data_has_the_rows_that_its_description_counts(shared, name, rows, labels):
+    path = shared / "data" / name
     good, reports = read(path)
     assert (len(good), len({label for _, label in good}), reports) == (rows, labels, [])
     with open(path, newline="", encoding="utf-8") as stream:
         assert good == [(row["text"], row["label"]) for row in csv.DictReader(stream)]
 
 
-def test_shared_chinese_reviews_have_one_that_is_empty():
-    good, reports = read(shared_file("chnsenticorp_hotel/train.csv"))
+def test_shared_chinese_reviews_have_one_that_is_empty(shared):
+    good, reports = read(shared / "data" / "chnsenticorp_hotel" / "train.csv")
     assert len(good) == 6_213
     assert reports == [(5102, "'text' is empty")]

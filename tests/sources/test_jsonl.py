@@ -2,7 +2,6 @@
 
 import inspect
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 from tfft.errors import DataError
 from tfft.sources import jsonl
 
-SHARED_DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 TWO = ("text", "label")
 GOOD = '{"text": "a", "label": "x"}\n'
 
@@ -169,8 +167,6 @@ def test_any_table_written_by_the_json_module_is_read_back(tmp_path_factory, tab
 
 
 @pytest.mark.parametrize(("split", "count"), [("train", 43_410), ("validation", 5_426), ("test", 5_427)])
-def test_shared_goemotions_has_the_rows_that_its_description_counts(split, count):
-    if not SHARED_DATA.is_dir():
-        pytest.skip(f"{SHARED_DATA} is not here")
-    rows, reports = read(SHARED_DATA / "goemotions" / f"{split}.jsonl", ("text",))
+def test_shared_goemotions_has_the_rows_that_its_description_counts(shared, split, count):
+    rows, reports = read(shared / "data" / "goemotions" / f"{split}.jsonl", ("text",))
     assert (len(rows), reports) == (count, [])

@@ -1,7 +1,6 @@
 """Tests of tfft/sources/lines.py."""
 
 import inspect
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -9,8 +8,6 @@ from hypothesis import strategies as st
 
 from tfft.errors import DataError
 from tfft.sources import lines
-
-SHARED_DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
 
 def read(path, columns=("text",)):
@@ -109,8 +106,6 @@ def test_any_lines_written_are_read_back(tmp_path_factory, texts):
     assert read(path) == (texts, [])
 
 
-def test_shared_csv_read_as_lines_has_a_row_for_each_line():
-    if not SHARED_DATA.is_dir():
-        pytest.skip(f"{SHARED_DATA} is not here")
-    texts, reports = read(SHARED_DATA / "hwu64" / "test.csv")
+def test_shared_csv_read_as_lines_has_a_row_for_each_line(shared):
+    texts, reports = read(shared / "data" / "hwu64" / "test.csv")
     assert (len(texts), reports) == (1 + 1_076, [])
