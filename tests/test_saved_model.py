@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -81,6 +82,14 @@ def test_versions_count_up_and_strangers_are_left_alone(parts, tmp_path):
     version, _ = saved_model.write(serve, model, preprocessor, tmp_path, [])
     assert version.name == "8"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["7", "8", "notes.txt"]
+
+
+def test_a_base_relative_to_the_current_folder(parts, tmp_path, monkeypatch):
+    preprocessor, model, task = parts
+    monkeypatch.chdir(tmp_path)
+    serve = saved_model.signature(preprocessor, model, task.answer)
+    version, _ = saved_model.write(serve, model, preprocessor, Path("models"), [])
+    assert version == tmp_path / "models" / "1"
 
 
 def test_an_export_that_answers_otherwise_is_not_kept(parts, tmp_path, monkeypatch):

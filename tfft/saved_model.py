@@ -78,6 +78,7 @@ def write(
     Raises:
         RunError: The reloaded model answers otherwise; nothing is kept.
     """
+    base = base.absolute()  # the proof runs in another folder
     base.mkdir(parents=True, exist_ok=True)
     texts = [*HARD_TEXTS, *texts]
     # The name is no number, so a server that watches the folder passes over it.
