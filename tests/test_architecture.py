@@ -8,7 +8,9 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "tfft"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-STEPS = {file.stem for file in PACKAGE.glob("[a-z]*.py")} - {"run", "setting_problems", "yaml_file"}
+STEPS = {file.stem for file in PACKAGE.glob("[a-z]*.py")} - {"run", "setting_problems", "yaml_file"} | {
+    "callbacks", "regularizers", "unfreezing"
+}  # fmt: skip
 
 # What a file may import from tfft besides errors, each with its reason.
 ALLOWED = {
@@ -20,13 +22,38 @@ ALLOWED = {
     # The story: the only file that knows the order of the steps.
     "run": STEPS,
     # It joins the parts of the model as run joins the parts of the story.
-    "classifier": {"backbone", "freezing", "head", "plugins", "preprocessor", "saved_model", "tasks"},
+    "classifier": {
+        "backbone",
+        "head",
+        "layer_groups",
+        "lora",
+        "plugins",
+        "preprocessor",
+        "saved_model",
+        "tasks",
+        "threshold",
+    },
+    # Both are ordered rules over the groups of layers.
+    "freezing": {"layer_groups"},
+    "learning_rates": {"layer_groups", "schedules"},
+    # A phase is which layers train, and at which rates.
+    "phases": {"freezing", "layer_groups", "learning_rates", "unfreezing"},
+    "rates_plot": {"layer_groups", "learning_rates", "phases"},
+    # What a loss and a regularizer are is declared by their families.
+    "learner": {"losses", "regularizers"},
 }
 ALLOWED_IN_FOLDERS = {
     # The command line asks for a config and hands it to the story; __init__ for the version.
     "cli": {"", "config", "plugins", "run"},
-    # A task is handed back as the class that the family's __init__ declares.
+    # What a plug-in is given or gives back is declared by its family's __init__.
+    "callbacks": {"callbacks", "weight_average"},
+    "losses": {"losses"},
+    "optimizers": {"optimizers"},
+    "regularizers": {"regularizers"},
+    "schedules": {"schedules"},
     "tasks": {"tasks"},
+    # A stage that is written out is a section of the config.
+    "unfreezing": {"plugins", "unfreezing"},
 }
 
 

@@ -49,6 +49,7 @@ def test_the_smallest_config_is_completed(folder):
             "test": None,
             "text_column": "text",
             "label_column": "label",
+            "weight_column": None,
             "on_bad_row": "error",
         },
         "backbone": {
@@ -56,8 +57,11 @@ def test_the_smallest_config_is_completed(folder):
             "sha256": None,
             "sequence_length": 128,
             "dropout": None,
+            "reinitialize_blocks": 0,
         },
         "freeze": "none",
+        "unfreezing": None,
+        "lora": None,
         "head": {
             "pooling": "auto",
             "hidden_layers": [],
@@ -65,11 +69,14 @@ def test_the_smallest_config_is_completed(folder):
             "dropout": 0.1,
             "initializer": "truncated_normal",
         },
+        "loss": {"name": "cross_entropy", "label_smoothing": 0.0},
+        "regularizers": [],
         "optimizer": {
             "name": "adamw",
             "learning_rate": 5e-5,
             "head_learning_rate": None,
             "layer_decay": 1.0,
+            "rates": [],
             "weight_decay": 0.01,
             "beta_1": 0.9,
             "beta_2": 0.999,
@@ -77,9 +84,20 @@ def test_the_smallest_config_is_completed(folder):
             "clip_norm": 1.0,
         },
         "schedule": {"name": "linear", "warmup": 0.1, "end": 0.0},
-        "training": {"epochs": 3, "batch_size": 32, "seed": 0, "monitor": "val_accuracy"},
+        "training": {
+            "epochs": 3,
+            "batch_size": 32,
+            "micro_batch_size": None,
+            "class_weights": None,
+            "sampling_exponent": None,
+            "precision": "float32",
+            "jit": "auto",
+            "seed": 0,
+            "monitor": "val_accuracy",
+        },
+        "threshold": None,
         "callbacks": [
-            {"name": "early_stopping", "patience": 3, "min_delta": 0.0},
+            {"name": "early_stopping", "monitor": None, "patience": 3, "min_delta": 0.0},
             {"name": "tensorboard", "update_freq": "epoch", "histogram_freq": 0},
         ],
         "export": {"directory": None},
@@ -183,7 +201,7 @@ def test_a_run_restores_its_config_though_the_data_is_gone(folder):
 
 
 SCHEDULES = ", ".join(plugins.names("schedules"))
-KNOWN = "task, data, backbone, freeze, head, optimizer, schedule, training, callbacks, export, run"
+KNOWN = ", ".join(config.Config.model_fields)
 
 
 @pytest.mark.parametrize(
@@ -255,8 +273,11 @@ KNOWN = "task, data, backbone, freeze, head, optimizer, schedule, training, call
         ),
         (["head: {hidden_layers: [8, 0]}"], "head.hidden_layers.1 (line 5): must be at least 1, got 0"),
         (["head: {hidden_layers: 8}"], "head.hidden_layers (line 5): must be a list, got 8"),
-        (["freeze: most"], "freeze (line 5): must be 'none' or 'all' or a list, got 'most'"),
-        (["freeze: no"], "freeze (line 5): must be 'none' or 'all' or a list, got 'no'"),
+        (
+            ["freeze: most"],
+            "freeze (line 5): must be 'none', 'all' or 'all_but_biases' or a list, got 'most'",
+        ),
+        (["freeze: no"], "freeze (line 5): must be 'none', 'all' or 'all_but_biases' or a list, got 'no'"),
         (["freeze: [embeddings]"], "freeze.0 (line 5): must hold keys and values, got 'embeddings'"),
         (["freeze:", "- layers: pooler"], "freeze.0.trainable (line 6): is missing, and has no default"),
         (
@@ -332,7 +353,7 @@ def test_all_faults_are_named_at_once(folder):
         "  data.train (line 1): is missing, and has no default",
         "  data.text_colum (line 2): unknown key. Did you mean text_column?",
         "  backbone.sequence_length (line 5): must be a whole number, got '64'",
-        "  freeze (line 9): must be 'none' or 'all' or a list, got 'most'",
+        "  freeze (line 9): must be 'none', 'all' or 'all_but_biases' or a list, got 'most'",
         f"  schedule (line 6): unknown name 'cosin'. Known: {SCHEDULES}. Did you mean cosine?",
         "  training.epochs (line 8): must be at least 1, got 0",
     ]

@@ -1,7 +1,10 @@
 """Tests of tfft/dataset.py."""
 
+import functools
+
 import numpy as np
 import pyarrow as pa
+import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,21 +62,52 @@ def test_tokenize_over_several_parts(monkeypatch):
 
 def test_in_order_gives_each_row_once_shortest_first():
     ids = tf.ragged.constant([[5, 5, 5], [6], [7, 7]], dtype=tf.int32)
-    batches, order = dataset.in_order(ids, np.array([10, 11, 12]), TOKENIZER.pack, batch_size=2)
+    batches, order = dataset.in_order(ids.row_lengths().numpy(), batch_size=2)
     assert order.tolist() == [1, 2, 0]
-    (first, first_labels), (second, second_labels) = list(batches)
+    take = dataset.of_tokens(ids, TOKENIZER.pack, np.array([10, 11, 12]))
+    (first, first_labels), (second, second_labels) = list(dataset.once(take, batches))
     assert first["token_ids"].numpy().tolist() == [[2, 6, 3, 0], [2, 7, 7, 3]]
     assert second["token_ids"].numpy().tolist() == [[2, 5, 5, 5, 3]]
     assert [*first_labels.numpy(), *second_labels.numpy()] == [11, 12, 10]
 
 
-def test_shuffled_gives_epoch_after_epoch_with_the_right_labels():
-    ids = tf.ragged.constant([[5 + row] for row in range(10)], dtype=tf.int32)
-    labels = np.arange(10)
-    batches = dataset.shuffled(ids, labels, TOKENIZER.pack, batch_size=4, seed=0)
+def epochs(take):
+    """Return the batches of two epochs of 10 rows in fours."""
+    plan = functools.partial(dataset.plan, np.ones(10, int), batch_size=4, seed=0)
+    return dataset.endless(take, lambda epoch: plan(epoch=epoch)).take(6)
+
+
+@pytest.mark.parametrize("kind", ["tokens", "features"])
+def test_endless_gives_epoch_after_epoch_with_each_rows_own_columns(kind):
+    columns = np.arange(10), np.arange(10) / 2
+    if kind == "tokens":
+        ids = tf.ragged.constant([[5 + row] for row in range(10)], dtype=tf.int32)
+        take = dataset.of_tokens(ids, TOKENIZER.pack, *columns)
+    else:
+        take = dataset.of_features(np.arange(10, dtype="float32")[:, None], *columns)
     seen = []
-    for inputs, answers in batches.take(6):  # two epochs of 3 steps
-        assert (inputs["token_ids"].numpy()[:, 1] == answers.numpy() + 5).all()
+    for inputs, answers, weights in epochs(take):
+        rows = inputs["token_ids"][:, 1] - 5 if kind == "tokens" else inputs[:, 0]
+        assert (rows.numpy() == answers.numpy()).all()
+        assert (weights.numpy() == answers.numpy() / 2).all()
         seen.extend(answers.numpy())
     assert sorted(seen[:10]) == sorted(seen[10:]) == list(range(10))
     assert seen[:10] != seen[10:]
+
+
+def test_odds_draw_rows_as_often_as_they_say():
+    odds = np.array([0.7] + [0.1] * 3)
+    rows = np.concatenate(
+        [dataset.plan(np.ones(4, int), batch_size=2, seed=0, epoch=e, odds=odds)[0] for e in range(2000)]
+    )
+    np.testing.assert_allclose(np.bincount(rows) / len(rows), odds, atol=0.03)
+
+
+@pytest.mark.parametrize(("length", "padded"), [(1, 8), (7, 8), (8, 8), (9, 16)])
+def test_padding_to_a_multiple_adds_zeros_at_the_end(length, padded):
+    inputs = {"token_ids": tf.fill([2, length], 7), "padding_mask": tf.ones([2, length], tf.int32)}
+    batches = tf.data.Dataset.from_tensors((inputs, tf.constant([0, 1])))
+    ((found, labels),) = dataset.pad_to_multiple(batches, 8)
+    assert found["token_ids"].numpy().tolist() == [[7] * length + [0] * (padded - length)] * 2
+    assert found["padding_mask"].numpy().sum() == 2 * length
+    assert labels.numpy().tolist() == [0, 1]

@@ -6,7 +6,7 @@ import pytest
 
 from tfft import backbone, freezing
 from tfft.errors import SettingError
-from tfft.freezing import Group
+from tfft.layer_groups import Group
 
 
 @pytest.fixture
@@ -16,6 +16,14 @@ def model(tiny_preset):
 
 def groups(model):
     return [Group(*found) for found in backbone.layers(model) if found[0] != "pooler"]
+
+
+def freeze(model, rules):
+    parts = groups(model)
+    freezing.apply(
+        parts, freezing.decide(parts, freezing.NAMED.get(rules, rules) if isinstance(rules, str) else rules)
+    )
+    return parts
 
 
 def frozen(model):
@@ -37,30 +45,51 @@ def frozen(model):
     ],
 )
 def test_the_first_rule_that_matches_decides(model, rules, expected):
-    freezing.apply(groups(model), rules)
+    freeze(model, rules)
     assert frozen(model) == expected
 
 
+def trainable(model):
+    return [variable.path for variable in model.trainable_variables if "pooled" not in variable.path]
+
+
 def test_a_name_pattern_freezes_single_variables(model):
-    freezing.apply(groups(model), [("name:*/bias", True), ("name:*", False)])
-    trainable = [variable.path for variable in model.trainable_variables if "pooled" not in variable.path]
-    assert trainable
-    assert all(path.endswith("/bias") for path in trainable)
+    freeze(model, [("name:*/bias", True), ("name:*", False)])
+    assert trainable(model)
+    assert all(path.endswith("/bias") for path in trainable(model))
+
+
+def test_bitfit_trains_every_bias_and_nothing_else(model):
+    freeze(model, "all_but_biases")
+    names = {path.rsplit("/", 1)[1] for path in trainable(model)}
+    assert names == {"bias", "beta"}
+    # Per block: query, key, value, output, two dense layers and two norms; and the norm of the embeddings.
+    assert len(trainable(model)) == 2 * 8 + 1
+
+
+def test_rules_may_be_applied_again_and_the_last_ones_count(model):
+    freeze(model, "all")
+    assert not trainable(model)
+    freeze(model, [("embeddings", False)])
+    assert frozen(model) == {"embeddings"}
+    freeze(model, "none")
+    assert frozen(model) == set()
 
 
 @pytest.mark.parametrize(
     ("selector", "message"),
     [
-        ("pooler", "must match at least one layer, got 'pooler'. This model has embeddings, block 0"),
+        ("pooler", "must match at least one layer, got 'pooler'. There are embeddings, block 0"),
         ("name:encoder*", "must match at least one layer"),
         ("block 2", "must name blocks that the model has, got 'block 2'. It has blocks 0-1."),
         ("blocks 0-7", "must name blocks that the model has"),
-        ("head", "must be embeddings, block N, blocks N-M, pooler or name:PATTERN"),
+        ("head", "must match at least one layer"),
+        ("layer 1", "must be embeddings, block N, blocks N-M, pooler, head or name:PATTERN"),
     ],
 )
 def test_a_rule_that_matches_nothing_is_an_error(model, selector, message):
     with pytest.raises(SettingError, match=message) as caught:
-        freezing.apply(groups(model), [("embeddings", False), (selector, False)])
+        freeze(model, [("embeddings", False), (selector, False)])
     assert caught.value.key == "freeze.1.layers"
 
 
@@ -73,18 +102,21 @@ def test_a_frozen_layer_runs_without_dropout_and_others_with(model):
         return np.abs(first - second).max()
 
     assert noise() > 1e-3
-    freezing.apply(groups(model), "all")
+    parts = freeze(model, "all")
     assert noise() == 0.0
+    freezing.apply(parts, freezing.decide(parts, []))
+    assert noise() > 1e-3  # what thaws gets its dropout back
 
 
 def test_dropout_of_a_partly_frozen_group_stays(model):
-    freezing.apply(groups(model), [("name:token_embedding/*", False)])
+    freeze(model, [("name:token_embedding/*", False)])
     assert model.get_layer("embeddings_dropout").rate == 0.5
 
 
 def test_the_table_counts_every_parameter_once(model):
-    freezing.apply(groups(model), [("embeddings", False)])
+    freeze(model, [("embeddings", False)])
     rates = {v.path: 1e-3 for group in groups(model) for v in group.variables}
+    rates["transformer_layer_0/feedforward_output_dense/bias"] = 2e-3
     rows = freezing.table(groups(model), rates)
     assert [row["layer"] for row in rows] == ["embeddings", "block 0", "block 1"]
     assert rows[0] == {
@@ -93,16 +125,17 @@ def test_the_table_counts_every_parameter_once(model):
         # 38 words + 32 positions + 2 segments of width 8, and a norm of 2 x 8
         "frozen": (38 + 32 + 2) * 8 + 16,
         "learning_rate": 0.0,
+        "lowest_learning_rate": 0.0,
     }
     # 4 attention matrices of 8 x 8, two of 8 x 16, their biases, two norms
     assert rows[1]["trainable"] == 4 * (64 + 8) + (128 + 16) + (128 + 8) + 2 * 16
-    assert rows[1]["learning_rate"] == 1e-3
+    assert (rows[1]["lowest_learning_rate"], rows[1]["learning_rate"]) == (1e-3, 2e-3)
 
 
 def test_what_is_frozen_does_not_move_by_one_bit(model):
     fill = {"token_ids": 5, "segment_ids": 0, "padding_mask": 1}
     inputs = {name: np.full((4, 6), value) for name, value in fill.items()}
-    freezing.apply(groups(model), [("embeddings", False), ("block 0", False)])
+    freeze(model, [("embeddings", False), ("block 0", False)])
     whole = keras.Model(model.input, keras.layers.Dense(2)(model.output["sequence_output"][:, 0]))
     before = {v.path: np.array(v) for v in whole.weights}
     whole.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
@@ -115,5 +148,5 @@ def test_what_is_frozen_does_not_move_by_one_bit(model):
 
 def test_a_rule_that_an_earlier_one_leaves_nothing_to_is_an_error(model):
     with pytest.raises(SettingError, match="but a rule before it decides all that it matches") as caught:
-        freezing.apply(groups(model), [("name:*", False), ("block 0", True)])
+        freeze(model, [("name:*", False), ("block 0", True)])
     assert caught.value.key == "freeze.1.layers"

@@ -10,9 +10,15 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from tfft import plugins
 from tfft.plugins import PluginSettings
+from tfft.unfreezing.stages import Written
 
 EVERY = [(family, name) for family in plugins.FUNCTIONS for name in plugins.names(family)]
 CONFIGURED = [(family, name) for family, name in EVERY if family != "presets"]
+# What has no default that would suit everybody.
+REQUIRED = {
+    ("callbacks", "time_budget"): {"minutes": 5.0},
+    ("unfreezing", "stages"): {"stages": [Written()]},
+}
 
 
 def test_every_family_has_plug_ins():
@@ -57,9 +63,15 @@ def test_settings_are_the_signature(family, name):
     parameters = inspect.signature(function).parameters.values()
     expected = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
     model = plugins.settings(family, name)
-    assert {key: field.default for key, field in model.model_fields.items() if key != "name"} == expected
+    assert {
+        key: inspect.Parameter.empty if field.is_required() else field.default
+        for key, field in model.model_fields.items()
+        if key != "name"
+    } == expected
     assert all(field.description for field in model.model_fields.values())
-    assert model(name=name).arguments() == expected, "every plug-in works by its name alone"
+    needed = REQUIRED.get((family, name), {})
+    assert {key for key, default in expected.items() if default is inspect.Parameter.empty} == set(needed)
+    assert model(name=name, **needed).arguments() == expected | needed, "the rest works by its name alone"
     with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
         model(name=name, no_such_setting=1)
     with pytest.raises(ValidationError, match=f"Input should be '{name}'"):
@@ -70,7 +82,7 @@ def test_defaults_are_values_that_the_settings_accept():
     # pydantic takes a default on trust.
     for family, name in CONFIGURED:
         model = plugins.settings(family, name)
-        model.model_validate(model(name=name).model_dump())
+        model.model_validate(model(name=name, **REQUIRED.get((family, name), {})).model_dump())
 
 
 def test_reading_signatures_does_not_import_tensorflow():

@@ -131,9 +131,9 @@ def test_two_runs_with_one_seed_are_bit_equal_and_another_seed_is_not(toy_config
 
 
 def test_a_frozen_backbone_trains_its_head_on_kept_features(toy_config, tmp_path, tiny_preset):
-    finished = tfft.train(toy_config, ["freeze=all", "optimizer.learning_rate=0.1", "training.epochs=5"])
+    finished = tfft.train(toy_config, ["freeze=all", "optimizer.learning_rate=0.1", "training.epochs=12"])
     layers = json.loads((finished.directory / "layers.json").read_text())
-    assert {row["layer"]: row["trainable"] for row in layers} == {
+    assert {row["layer"]: row["trainable"] for row in layers[0]["layers"]} == {
         "embeddings": 0, "block 0": 0, "block 1": 0, "head": 18,
     }  # fmt: skip
     assert "its outputs are computed once" in (finished.directory / "log.txt").read_text()
@@ -158,7 +158,8 @@ def test_freezing_rules_and_layer_decay_reach_the_table(toy_config):
          "optimizer.head_learning_rate=0.1", "training.epochs=1"],
     )  # fmt: skip
     layers = json.loads((finished.directory / "layers.json").read_text())
-    assert {row["layer"]: row["learning_rate"] for row in layers} == pytest.approx(
+    assert [phase["first_step"] for phase in layers] == [1]
+    assert {row["layer"]: row["learning_rate"] for row in layers[0]["layers"]} == pytest.approx(
         {"embeddings": 0.0, "block 0": 0.0025, "block 1": 0.005, "head": 0.1}
     )
 
@@ -240,3 +241,167 @@ def test_the_weights_that_were_read_are_on_record(trained, tiny_preset):
 
     kept = json.loads((trained.directory / "model" / "description.json").read_text())["preset"]
     assert kept == {"name": str(tiny_preset), "sha256": backbone.hash_of(tiny_preset / "model.safetensors")}
+
+
+def described(directory):
+    return json.loads((directory / "model" / "description.json").read_text())
+
+
+def history(finished):
+    return list(csv.DictReader((finished.directory / "history.csv").read_text().splitlines()))
+
+
+CONTROLS = {
+    "lp_ft": ["unfreezing=lp_ft"],
+    "gradual": ["unfreezing={name: gradual, every: 4 steps}"],
+    "chain_thaw": ["unfreezing={name: chain_thaw, each: 3 steps}"],
+    "stages": [
+        "unfreezing={name: stages, stages: [{length: 30 %, frozen: [embeddings], learning_rate: 0.1}, {}]}"
+    ],
+    "bitfit": ["freeze=all_but_biases"],
+    "reinitialized": ["backbone.reinitialize_blocks=1"],
+    "regularizers": ["regularizers=[l1, l2, l2_sp, r_drop, fgm, mixout]", "training.micro_batch_size=3"],
+    "bfloat16": ["training.precision=mixed_bfloat16"],
+    "float16": ["training.precision=mixed_float16", "training.micro_batch_size=4"],
+    "xla": ["training.jit=on", "training.micro_batch_size=3"],
+    "imbalance": ["loss=logit_adjusted", "training.class_weights=balanced", "training.sampling_exponent=0.5"],
+    "averages": ["callbacks=[nan_guard, ema, json_lines, step_csv, saved_model_export]"],
+    "plateau": ["callbacks=[swa, reduce_on_plateau]", "schedule=constant", "optimizer=sgd"],
+    "frozen": ["freeze=all", "regularizers=[l2, r_drop]", "training.micro_batch_size=3", "training.jit=on"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_every_control_goes_from_config_to_export(toy_config, name):
+    finished = tfft.train(toy_config, CONTROLS[name])
+    assert all(np.isfinite(float(row["val_loss"])) for row in history(finished))
+    assert finished.figures["test"]["rows"] == 20
+    # The export is of what was measured, in float32, and nothing but the plain model is in it.
+    answers = tfft.predict(finished.export, ["a great film", "awful"])
+    again = tfft.predict(finished.directory, ["a great film", "awful"])
+    np.testing.assert_allclose([a["score"] for a in answers], [a["score"] for a in again], atol=1e-6)
+
+
+def test_lora_is_merged_and_serving_pays_nothing(toy_config, tmp_path, trained):
+    finished = tfft.train(
+        toy_config,
+        ["lora={rank: 2, targets: [query, value, token_embedding, feedforward_output_dense]}",
+         "optimizer.learning_rate=0.05", "training.epochs=4"],
+    )  # fmt: skip
+    layers = json.loads((finished.directory / "layers.json").read_text())[0]["layers"]
+    # The embedding has 38 x 2 + 2 x 8. Keras keeps the heads of query and value apart in the first
+    # matrix, 8 x 2 x 2 + 2 x 4 each; the dense layer has 16 x 2 + 2 x 8.
+    block = 2 * (8 * 2 * 2 + 2 * 4) + (16 * 2 + 2 * 8)
+    assert [row["trainable"] for row in layers] == [38 * 2 + 2 * 8, block, block, 18]
+    sizes = [
+        (run.export / "variables" / "variables.data-00000-of-00001").stat().st_size
+        for run in (finished, trained)
+    ]
+    assert sizes[0] == sizes[1]
+    kept = weights(finished.directory)
+    assert any("lora" in name for name in kept)
+    first = [
+        row["loss"] for row in csv.DictReader((finished.directory / "history.csv").read_text().splitlines())
+    ]
+    assert float(first[-1]) < float(first[0])
+    assert tfft.evaluate(finished.directory) == finished.figures["test"]
+
+
+def test_lora_with_an_unknown_target_names_the_known(toy_config):
+    with pytest.raises(SettingError, match=r"lora\.targets\.0: must be a layer that can take LoRA.*'value'"):
+        tfft.train(toy_config, ["lora={targets: [nope]}"])
+
+
+def test_lora_and_a_named_freeze_are_refused(toy_config):
+    with pytest.raises(SettingError, match="freeze: must be none or rules with lora"):
+        tfft.train(toy_config, ["lora={}", "freeze=all"])
+
+
+def test_reinitialized_blocks_lose_the_pretrained_weights_and_others_keep_them(tiny_preset):
+    from tfft import classifier
+
+    def weights_of(blocks):
+        model = classifier.from_preset(
+            str(tiny_preset), sha256=None, sequence_length=16, dropout=None, pooling="pooler",
+            head_settings={"hidden_layers": [], "activation": "gelu", "dropout": 0.1, "initializer": "zeros"},
+            task={"name": "text_classification"}, labels=("a", "b"), reinitialize_blocks=blocks,
+            lora_settings=None, precision="float32",
+        )  # fmt: skip
+        return {group.name: [np.array(v) for v in group.variables] for group in model.groups}
+
+    before, after = weights_of(0), weights_of(1)
+    same = {name: all(map(np.array_equal, before[name], after[name])) for name in before}
+    assert same == {"embeddings": True, "block 0": True, "block 1": False, "pooler": False, "head": True}
+    kernel = next(v for v in after["block 1"] if v.shape == (8, 16))
+    assert 0.005 < kernel.std() < 0.03  # BERT's own distribution has 0.02, truncated
+    with pytest.raises(SettingError, match="must be at most 2, the blocks of the backbone"):
+        weights_of(3)
+
+
+def test_the_threshold_is_tuned_kept_and_served(toy_config, tmp_path, toy_rows):
+    # Few are good in training, so one half is too high a bar for them.
+    few = [row for number, row in enumerate(toy_rows[:80]) if row[1] == "bad" or number % 8 == 1]
+    write_csv(tmp_path / "train.csv", few)
+    finished = tfft.train(toy_config, ["threshold={positive: good, metric: balanced_accuracy}"])
+    kept = described(finished.directory)["threshold"]
+    assert kept["positive"] == 1
+    assert (
+        f"'good' is answered from a probability of {kept['probability']:.4f} on"
+        in (finished.directory / "log.txt").read_text()
+    )
+    serve = tf.saved_model.load(str(finished.export)).signatures["serving_default"]
+    answers = serve(text=tf.constant([text for text, _ in toy_rows[80:]]))
+    is_good = answers["probabilities"].numpy()[:, 1] >= np.float32(kept["probability"])
+    assert [label == b"good" for label in answers["label"].numpy()] == is_good.tolist()
+    chosen = np.where(is_good, answers["probabilities"].numpy()[:, 1], answers["probabilities"].numpy()[:, 0])
+    np.testing.assert_allclose(answers["score"].numpy(), chosen)
+    assert tfft.evaluate(finished.directory) == finished.figures["test"]
+    confusion = np.array(finished.figures["validation"]["confusion"])
+    assert confusion[:, 1].sum() == is_good[:20].sum()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["training.monitor=val_auc"], r"training\.monitor: must be a value that this task measures, got"),
+        (["threshold={positive: best}"], r"threshold\.positive: must be one of the labels.*bad, good"),
+        (["training.micro_batch_size=9"], r"must be at most training\.batch_size, 8"),
+        (["training.class_weights={nice: 2.0}"], r"training\.class_weights\.nice: must be the weight"),
+        (["callbacks=[reduce_on_plateau]"], r"schedule: must be constant with the callback"),
+        (["regularizers=[fgm]", "freeze=all"], r"must not be set where the token embeddings are frozen"),
+        (["unfreezing=gradual"], r"unfreezing: must end before the run does"),
+        (["optimizer.rates=[{layers: pooler, learning_rate: 0.1}]"], r"rates\.0\.layers: must match"),
+    ],
+)  # fmt: skip
+def test_controls_that_do_not_fit_leave_nothing_behind(toy_config, tmp_path, overrides, message):
+    with pytest.raises(SettingError, match=message):
+        tfft.train(toy_config, overrides)
+    assert not (tmp_path / "run").exists()
+
+
+def test_weights_of_rows_come_from_a_column_and_reach_the_loss(toy_config, tmp_path, toy_rows):
+    def losses(weight):
+        with open(tmp_path / "train.csv", "w", newline="", encoding="utf-8") as stream:
+            csv.writer(stream).writerows([("text", "label", "w"), *((*row, weight) for row in toy_rows[:80])])
+        finished = tfft.train(
+            toy_config,
+            ["data.weight_column=w", "training.epochs=1", "optimizer.learning_rate=1e-9", "head.dropout=0",
+             "backbone.dropout=0", f"run.directory={tmp_path}/{weight}"],
+        )  # fmt: skip
+        return float(history(finished)[0]["loss"])
+
+    assert losses("0.5") == pytest.approx(losses("1") / 2, rel=1e-5)
+    with pytest.raises(DataError, match="row 1 of the training rows has '-1', expected a number above 0"):
+        losses("-1")
+
+
+def test_rates_show_every_phase_without_training(toy_config, tmp_path):
+    from tfft import config as settings
+
+    read = settings.read(toy_config, ["unfreezing=lp_ft", "optimizer.layer_decay=0.5"])
+    text = run.rates(read, tmp_path / "rates.png")
+    assert "Phase 1 of 2, from step 1 on" in text
+    assert "Phase 2 of 2, from step 11 on" in text
+    assert "20 steps, 10 an epoch; the common rate is 0.001 in the first step" in text
+    assert (tmp_path / "rates.png").read_bytes().startswith(b"\x89PNG")
+    assert not (tmp_path / "run").exists()

@@ -12,8 +12,8 @@ from tfft.sources import delimited
 
 
 def read(path, on_bad_row="error", **columns):
-    names = {"text_column": "text", "label_column": "label"} | columns
-    return splits.read(delimited.rows, path, on_bad_row=on_bad_row, **names)
+    names = {"text": "text", "label": "label"} | columns
+    return splits.read(delimited.rows, path, on_bad_row=on_bad_row, columns=names)
 
 
 def rows_of(counts, source=None):
@@ -34,7 +34,7 @@ def both(rows):
 def test_read_gives_columns_text_and_label_and_the_record(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_bytes(b"intent,message\nx,a\ny,b\n")
-    rows = read(path, text_column="message", label_column="intent")
+    rows = read(path, text="message", label="intent")
     assert rows.table.schema.names == ["text", "label"]
     assert both(rows) == [("a", "x"), ("b", "y")]
     assert rows.source == {

@@ -39,32 +39,55 @@ AbsolutePath = Annotated[
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
+Rate = Annotated[float, Field(gt=0)]
+_SELECTOR = r"^(embeddings|pooler|head|blocks? \d+(-\d+)?|name:.+)$"
+
+
+class RateRule(Settings):
+    """The peak learning rate of what one selector names."""
+
+    layers: Annotated[str, Field(pattern=_SELECTOR)]
+    """`embeddings`, `block 3`, `blocks 0-2`, `pooler`, `head`, or `name:PATTERN` with shell wildcards
+    matched against a variable's path, as in `name:*/bias`."""
+    learning_rate: Rate
+    """Peak learning rate, which neither `layer_decay` nor `head_learning_rate` changes."""
+
+
 class OptimizerSettings(PluginSettings):
     """What every optimizer takes."""
 
-    learning_rate: Annotated[float, Field(gt=0)] = 5e-5
+    learning_rate: Rate = 5e-5
     """Peak learning rate of the layers right above the blocks; without `layer_decay`, of all."""
-    head_learning_rate: Annotated[float, Field(gt=0)] | None = None
+    head_learning_rate: Rate | None = None
     """Peak learning rate of the head; null takes `learning_rate`."""
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Rate of a layer over the rate of the layer above it; 1 trains all layers at one rate."""
+    rates: list[RateRule] = []
+    """Rules before all that, of which the first that matches a variable decides its rate."""
 
 
 class ScheduleSettings(PluginSettings):
     """What every schedule takes."""
 
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Share of all steps over which the rate rises to its peak, in equal parts from the first step on."""
+    """Share of all steps over which the rate rises to its peak: in equal parts from the first step on, unless
+    the schedule says otherwise."""
 
 
 if TYPE_CHECKING:  # to a type checker, a choice is what its plug-ins have in common
     Callback = PluginSettings
-    Optimizer = OptimizerSettings
-    Schedule = ScheduleSettings
+    Loss = PluginSettings
+    Regularizer = PluginSettings
     Source = PluginSettings
     Task = PluginSettings
+    Unfreezing = PluginSettings
+    Optimizer = OptimizerSettings
+    Schedule = ScheduleSettings
 else:
     Callback = plugins.choice("callbacks")
+    Loss = plugins.choice("losses", default="cross_entropy")
+    Regularizer = plugins.choice("regularizers")
+    Unfreezing = plugins.choice("unfreezing")
     Optimizer = plugins.choice("optimizers", OptimizerSettings, default="adamw")
     Schedule = plugins.choice("schedules", ScheduleSettings, default="linear")
     Source = plugins.choice("sources", default="delimited")
@@ -87,6 +110,8 @@ class Data(Settings):
     """Name of the column that holds the text."""
     label_column: str = "label"
     """Name of the column that holds the label. Numbers are kept as their text."""
+    weight_column: str | None = None
+    """Name of the column with each training row's weight in the loss, a number above 0; null for none."""
     on_bad_row: Literal["error", "skip"] = "error"
     """`error` ends the run when a row cannot be used; `skip` counts and lists such rows and goes on."""
 
@@ -103,6 +128,9 @@ class Backbone(Settings):
     """Longest row in tokens, [CLS] and [SEP] included; the rest of a longer row is cut off."""
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     """Dropout rate of the parts that train; null takes the checkpoint's own."""
+    reinitialize_blocks: Annotated[int, Field(ge=0)] = 0
+    """Blocks from the top that start from random weights, and with them the pooler; for few rows
+    (Zhang et al. 2021, "Revisiting Few-sample BERT Fine-tuning", section 5). 0 keeps all."""
 
 
 class FreezeRule(Settings):
@@ -113,6 +141,17 @@ class FreezeRule(Settings):
     matched against a variable's path, as in `name:*/bias`."""
     trainable: bool
     """true trains them, false freezes them."""
+
+
+class Lora(Settings):
+    """Thin matrices that are learned beside the pretrained kernels, which stay (Hu et al. 2022)."""
+
+    rank: Annotated[int, Field(ge=1)] = 8
+    """Width of the thin matrices; more learns more and costs more."""
+    alpha: Annotated[float, Field(gt=0)] = 16.0
+    """Their product is scaled by alpha / rank."""
+    targets: list[str] = []
+    """Names of layers, as in `query`; none for query and value. An unknown name is answered with all."""
 
 
 class Head(Settings):
@@ -138,10 +177,36 @@ class Training(Settings):
     """Passes over the training rows."""
     batch_size: Annotated[int, Field(ge=1)] = 32
     """Rows per optimizer step."""
+    micro_batch_size: Annotated[int, Field(ge=1)] | None = None
+    """Rows whose gradient is taken at a time, to save memory; the update is that of the whole batch.
+    null takes all at once."""
+    class_weights: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None = None
+    """Weight of each label's rows in the loss: `balanced` for the inverse of their number, with a mean of
+    1 over the rows, or a mapping; a label that is not in it has 1. null weighs all rows alike."""
+    sampling_exponent: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Draw rows with replacement, a label with n rows as often as n to this power says: 0 draws all
+    labels equally often, 0.5 by the square root, 1 as they come (Kang et al. 2020, "Decoupling
+    Representation and Classifier", equation 1). null sees each row once an epoch."""
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    """Type of the computations in training; weights and logits are float32 always, and so is the
+    export. `mixed_float16` scales the loss, so that small gradients do not vanish."""
+    jit: Literal["auto", "on", "off"] = "auto"
+    """Compile the training step with XLA. `on` pads batches to multiples of 32 tokens, for XLA compiles
+    anew for each shape; `auto` is `on` where there is a GPU and `off` elsewhere."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Seed of the split, the order of rows, the head's first weights and dropout."""
-    monitor: Literal["val_accuracy", "val_loss"] = "val_accuracy"
-    """The value that chooses the best epoch: the highest accuracy, or the lowest loss."""
+    monitor: Annotated[str, Field(pattern="^val_.+")] = "val_accuracy"
+    """The value that chooses the best epoch: the highest `val_accuracy` or `val_f1_macro`, or the lowest
+    `val_loss`, which is always the plain cross entropy."""
+
+
+class Threshold(Settings):
+    """From which probability on the positive one of two labels is answered, as validation has it."""
+
+    positive: str
+    """The positive label."""
+    metric: Literal["f1", "accuracy", "balanced_accuracy"] = "f1"
+    """What the threshold makes largest: F1 of the positive label, accuracy, or both labels' mean recall."""
 
 
 class Export(Settings):
@@ -165,15 +230,26 @@ class Config(Settings):
     """What the model answers: the name of a task, or a mapping with its settings."""
     data: Data
     backbone: Backbone
-    freeze: Literal["none", "all"] | list[FreezeRule] = "none"
-    """`none` trains the whole backbone, `all` only the head; or rules, of which the first that matches a
-    variable decides. What no rule matches is trained."""
+    freeze: Literal["none", "all", "all_but_biases"] | list[FreezeRule] = "none"
+    """`none` trains the whole backbone, `all` only the head, `all_but_biases` the head and the backbone's
+    biases (BitFit); or rules, of which the first that matches a variable decides. What no rule matches
+    is trained."""
+    unfreezing: Unfreezing | None = None
+    """Stages in which more and more layers train; null trains what `freeze` leaves from the first step on."""
+    lora: Lora | None = None
+    """Learn thin matrices beside the backbone's kernels instead of the kernels; null trains the kernels."""
     head: Head = Head()
+    loss: Loss = Field("cross_entropy", validate_default=True)
+    """What training minimises: the name of a loss, or a mapping with its settings."""
+    regularizers: list[Regularizer] = []
+    """Names of regularizers, or mappings with their settings; the first is innermost."""
     optimizer: Optimizer = Field("adamw", validate_default=True)
     """The name of an optimizer, or a mapping with its settings."""
     schedule: Schedule = Field("linear", validate_default=True)
     """The course of the learning rate: the name of a schedule, or a mapping with its settings."""
     training: Training = Training()
+    threshold: Threshold | None = None
+    """Tune the decision between two labels; null answers the likelier one."""
     callbacks: list[Callback] = Field(["early_stopping", "tensorboard"], validate_default=True)
     """Names of callbacks, or mappings with their settings."""
     export: Export = Export()

@@ -1,13 +1,17 @@
-"""Token ids to batches: tokenised once, rows of like length together.
+"""Rows to batches: tokenised once, rows of like length together.
 
 Padding a short row to the length of a long one costs the same as a long row. So
 each epoch is shuffled, cut into pools of 50 batches, and each pool is sorted by
 length before it is cut into batches; the batches are then shuffled. Every batch
 but the last is full, so an epoch has ceil(rows / batch size) steps, whatever the
 lengths; and the order depends on the seed and the epoch alone.
+
+A frozen backbone gives the same vectors in every epoch, so the head can train on
+those instead of on tokens: one forward pass in the whole run.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +19,9 @@ import tensorflow as tf
 
 _POOL = 50  # batches
 _TOKENIZE = 1024  # rows at a time
+
+Take = Callable[[tf.Tensor], tuple[Any, ...]]
+"""Row numbers `[N]` to what a batch holds of those rows: inputs first, then columns `[N]`."""
 
 
 def tokenize(text: pa.ChunkedArray, tokenizer: Callable[[tf.Tensor], tf.RaggedTensor]) -> tf.RaggedTensor:
@@ -27,53 +34,66 @@ def tokenize(text: pa.ChunkedArray, tokenizer: Callable[[tf.Tensor], tf.RaggedTe
     return tf.concat(parts, axis=0)
 
 
-def shuffled(
-    ids: tf.RaggedTensor,
-    labels: np.ndarray,
-    pack: Callable[[tf.RaggedTensor], dict[str, tf.Tensor]],
-    *,
-    batch_size: int,
-    seed: int,
-) -> tf.data.Dataset:
-    """Return the training batches (inputs, labels) of epoch after epoch, without end."""
-    lengths = ids.row_lengths().numpy()
+def of_tokens(
+    ids: tf.RaggedTensor, pack: Callable[[tf.RaggedTensor], dict[str, tf.Tensor]], *columns: np.ndarray
+) -> Take:
+    """Take rows as the inputs of a backbone.
+
+    Args:
+        ids: Token ids, `[rows, (tokens)]`.
+        pack: Token ids to the inputs.
+        columns: Further values of each row, as its label id, `[rows]`.
+    """
+    tensors = [tf.constant(column) for column in columns]
+    return lambda rows: (pack(tf.gather(ids, rows)), *(tf.gather(tensor, rows) for tensor in tensors))
+
+
+def of_features(features: np.ndarray, *columns: np.ndarray) -> Take:
+    """Take rows as what a frozen backbone gave for them, float32 `[rows, width]`."""
+    tensors = [tf.constant(column) for column in (features, *columns)]
+    return lambda rows: tuple(tf.gather(tensor, rows) for tensor in tensors)
+
+
+def endless(take: Take, plan: Callable[[int], Sequence[np.ndarray]]) -> tf.data.Dataset:
+    """Return the batches of epoch after epoch.
+
+    Args:
+        take: What a batch holds.
+        plan: An epoch, from 0, to the rows of each of its batches.
+    """
 
     def batches() -> Iterator[np.ndarray]:
         epoch = 0
         while True:
-            yield from plan(lengths, batch_size=batch_size, seed=seed, epoch=epoch)
+            yield from plan(epoch)
             epoch += 1
 
-    return _gather(batches, tf.data.INFINITE_CARDINALITY, ids, labels, pack)
+    return _gather(take, batches, tf.data.INFINITE_CARDINALITY)
 
 
-def in_order(
-    ids: tf.RaggedTensor,
-    labels: np.ndarray,
-    pack: Callable[[tf.RaggedTensor], dict[str, tf.Tensor]],
-    *,
-    batch_size: int,
-) -> tuple[tf.data.Dataset, np.ndarray]:
-    """Return batches of all rows, each once and shortest first, and the order of the rows in them.
-
-    `result[np.argsort(order)]` brings results back to the order of the rows.
-    """
-    order = np.argsort(ids.row_lengths().numpy(), kind="stable")
-    batches = np.split(order, range(batch_size, len(order), batch_size))
-    return _gather(lambda: iter(batches), len(batches), ids, labels, pack), order
+def once(take: Take, batches: Sequence[np.ndarray]) -> tf.data.Dataset:
+    """Return the given batches, each once."""
+    return _gather(take, lambda: iter(batches), len(batches))
 
 
-def plan(lengths: np.ndarray, *, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """Return the rows of each batch of one epoch; every row occurs once.
+def plan(
+    lengths: np.ndarray, *, batch_size: int, seed: int, epoch: int, odds: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """Return the rows of each batch of one epoch.
 
     Args:
-        lengths: Tokens of each row, `[rows]`.
+        lengths: Tokens of each row, `[rows]`; all equal for no sorting.
         batch_size: Rows in a batch; the last one may be smaller.
         seed: Any non-negative integer.
         epoch: Counts from 0.
+        odds: Probability of each row, `[rows]`, to draw as many rows with replacement;
+            None for every row once.
     """
     random = np.random.default_rng((seed, epoch))
-    rows = random.permutation(len(lengths))
+    if odds is None:
+        rows = random.permutation(len(lengths))
+    else:
+        rows = random.choice(len(lengths), len(lengths), p=odds)
     pool = _POOL * batch_size
     for start in range(0, len(rows), pool):
         part = rows[start : start + pool]
@@ -82,18 +102,29 @@ def plan(lengths: np.ndarray, *, batch_size: int, seed: int, epoch: int) -> list
     return [batches[index] for index in random.permutation(len(batches))]
 
 
-def _gather(
-    batches: Callable[[], Iterator[np.ndarray]],
-    number: int,
-    ids: tf.RaggedTensor,
-    labels: np.ndarray,
-    pack: Callable[[tf.RaggedTensor], dict[str, tf.Tensor]],
-) -> tf.data.Dataset:
-    labels = tf.constant(labels)
+def in_order(lengths: np.ndarray, *, batch_size: int) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return the rows of batches that hold each row once, the shortest first, and all in that order.
 
-    def take(rows: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        return pack(tf.gather(ids, rows)), tf.gather(labels, rows)
+    `result[np.argsort(order)]` brings results back to the order of the rows.
+    """
+    order = np.argsort(lengths, kind="stable")
+    return np.split(order, range(batch_size, len(order), batch_size)), order
 
+
+def pad_to_multiple(batches: tf.data.Dataset, multiple: int) -> tf.data.Dataset:
+    """Pad the tokens of each batch to a multiple, so that a compiler sees few shapes.
+
+    Zeros will do: where the padding mask is zero no other input counts.
+    """
+
+    def pad(inputs: dict[str, tf.Tensor], *rest: tf.Tensor) -> tuple[Any, ...]:
+        missing = -tf.shape(inputs["token_ids"])[1] % multiple
+        return {name: tf.pad(tensor, [[0, 0], [0, missing]]) for name, tensor in inputs.items()}, *rest
+
+    return batches.map(pad)
+
+
+def _gather(take: Take, batches: Callable[[], Iterator[np.ndarray]], number: int) -> tf.data.Dataset:
     # The generator hands out row numbers only, a few hundred bytes a step; the rows
     # themselves are gathered in the graph, outside Python's lock.
     numbers = tf.data.Dataset.from_generator(batches, output_signature=tf.TensorSpec([None], tf.int64))

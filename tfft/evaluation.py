@@ -1,6 +1,6 @@
 """Logits and true labels to a report: figures for machines, tables for people."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +28,17 @@ class Report:
     wrong: pa.Table
 
 
-def score(logits: np.ndarray, ids: np.ndarray, text: pa.ChunkedArray, labels: Sequence[str]) -> Report:
+def _likeliest(probabilities: np.ndarray) -> np.ndarray:
+    return probabilities.argmax(axis=1)
+
+
+def score(
+    logits: np.ndarray,
+    ids: np.ndarray,
+    text: pa.ChunkedArray,
+    labels: Sequence[str],
+    decide: Callable[[np.ndarray], np.ndarray] = _likeliest,
+) -> Report:
     """Compare a classifier's answers with the truth.
 
     Args:
@@ -36,6 +46,7 @@ def score(logits: np.ndarray, ids: np.ndarray, text: pa.ChunkedArray, labels: Se
         ids: True label ids, `[rows]`.
         text: The rows' texts.
         labels: Names in the order of their ids.
+        decide: Probabilities `[rows, labels]` to the ids that are answered, `[rows]`.
 
     Returns:
         Figures by scikit-learn; a class without a row counts as F1 0 in the macro mean
@@ -44,7 +55,8 @@ def score(logits: np.ndarray, ids: np.ndarray, text: pa.ChunkedArray, labels: Se
     """
     logits = logits.astype(np.float64)
     log_probabilities = special.log_softmax(logits, axis=1)
-    predicted = logits.argmax(axis=1)
+    probabilities = np.exp(log_probabilities)
+    predicted = decide(probabilities)
     right = int((predicted == ids).sum())
     interval = stats.binomtest(right, len(ids)).proportion_ci(method="wilson")
     precision, recall, f1, support = metrics.precision_recall_fscore_support(
@@ -72,7 +84,7 @@ def score(logits: np.ndarray, ids: np.ndarray, text: pa.ChunkedArray, labels: Se
         # confusion[i][j]: rows of label i that were called j
         "confusion": metrics.confusion_matrix(ids, predicted, labels=np.arange(len(labels))).tolist(),
     }
-    return Report(figures, _wrong(np.exp(log_probabilities), predicted, ids, text, labels))
+    return Report(figures, _wrong(probabilities, predicted, ids, text, labels))
 
 
 def headline(figures: dict, title: str) -> str:

@@ -1,9 +1,9 @@
-"""Train: Keras's own `fit`, with progress, the best weights kept, and a stop at the first NaN."""
+"""Train: Keras's own `fit`, in phases, with progress, the best weights kept, and a stop at the first NaN."""
 
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
@@ -15,37 +15,34 @@ from tfft.errors import TrainingError
 
 
 def run(
-    model: keras.Model,
+    learner: keras.Model,
     train: tf.data.Dataset,
     validation: tf.data.Dataset,
     *,
-    optimizer: keras.optimizers.Optimizer,
-    loss: keras.losses.Loss,
-    metrics: Sequence[keras.metrics.Metric],
     epochs: int,
     steps_per_epoch: int,
+    phases: Sequence[tuple[int, Callable[[], None]]],
     monitor: str,
     mode: str,
     whole: keras.Model,
     weights: Path,
     history: Path,
     callbacks: Sequence[keras.callbacks.Callback],
-    say,
+    say: Callable[[str], None],
 ) -> None:
-    """Train a model and leave it with the weights of its best epoch.
+    """Train a model and keep the weights of its best epoch.
 
     Args:
-        model: What is trained: the whole classifier, or its head on kept features.
-        train: Batches (inputs, labels) without end.
-        validation: Batches of all validation rows.
-        optimizer: Not built yet.
-        loss: Of (labels, logits).
-        metrics: Shown for training and validation.
+        learner: What is trained, compiled, its optimizer built: the whole classifier, or
+            its head on kept features.
+        train: Batches (inputs, labels, weights) without end.
+        validation: Batches (inputs, labels) of all validation rows.
         epochs: At most.
         steps_per_epoch: Batches that hold each row once.
+        phases: First step of each phase, the first being 0, and what puts it in force.
         monitor: Name in the epoch's logs that chooses the best epoch.
         mode: `max` or `min`: which value of `monitor` is better.
-        whole: The model whose weights are kept; it shares its layers with `model`.
+        whole: The model whose weights are kept; it shares its layers with `learner`.
         weights: File for the weights of the best epoch, replaced at each improvement.
         history: CSV file, one line an epoch.
         callbacks: More Keras callbacks.
@@ -54,16 +51,10 @@ def run(
     Raises:
         TrainingError: The loss is no longer a number.
     """
-    # A shell of its own for the optimizer, or its slots would be saved with the weights.
-    model = keras.Model(model.input, model.output)
-    # XLA would compile anew for each of the many batch shapes.
-    model.compile(optimizer=optimizer, loss=loss, metrics=list(metrics), jit_compile=False)
-    # Built before the first step, or the step is traced twice: once to make the slots.
-    optimizer.build(model.trainable_variables)
     best = BestWeights(whole, weights, monitor=monitor, mode=mode)
     progress = ShowProgress(epochs, steps_per_epoch, best, say)
     with progress:
-        model.fit(
+        learner.fit(
             train,
             validation_data=validation,
             epochs=epochs,
@@ -71,19 +62,40 @@ def run(
             shuffle=False,  # the batches come shuffled
             verbose=0,
             callbacks=[
-                StopAtNaN(),
+                EnterPhases(phases),
+                StopAtNaNEpoch(),
                 EpochFacts(),
                 best,
                 progress,
                 keras.callbacks.CSVLogger(str(history)),
                 *callbacks,
+                StopAtNaNStep(),  # after the others, of which one may have put it right
             ],
         )
-    whole.load_weights(weights)
     say(f"Kept the weights of epoch {best.epoch + 1}: {monitor} {best.value:.4f}")
 
 
-class StopAtNaN(keras.callbacks.Callback):
+class EnterPhases(keras.callbacks.Callback):
+    """Put each phase in force before its first step, which is traced anew.
+
+    Keras looks up what trains when it traces the step, so that a changed flag alone
+    would change nothing.
+    """
+
+    def __init__(self, phases: Sequence[tuple[int, Callable[[], None]]]) -> None:
+        super().__init__()
+        self.phases = list(phases)
+        self.step = 0
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self.phases and self.step == self.phases[0][0]:
+            _, enter = self.phases.pop(0)
+            enter()
+            self.model.make_train_function(force=True)
+        self.step += 1
+
+
+class StopAtNaNStep(keras.callbacks.Callback):
     """End the training at the step whose loss is not a number: the weights are spoilt from there on."""
 
     def on_train_begin(self, logs=None):
@@ -91,23 +103,30 @@ class StopAtNaN(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1
+        if "loss" not in logs:
+            return  # a callback has put it right and taken the value out
         if not math.isfinite(logs["loss"]):
             rate = float(self.model.optimizer.learning_rate)
             last = "there was none before it" if self.last is None else f"it was {self.last:.4g} before"
             raise TrainingError(
                 f"The loss is {logs['loss']} at step {self.step} ({last}; learning rate {rate:.3g}). "
-                "Lower optimizer.learning_rate, raise schedule.warmup, or set optimizer.clip_norm to 1. "
+                "Lower optimizer.learning_rate, raise schedule.warmup, set optimizer.clip_norm to 1, or add "
+                "nan_guard to callbacks. "
                 "The weights of the best epoch before it, if one ended, are in the run folder."
             )
         self.last = logs["loss"]
 
+
+class StopAtNaNEpoch(keras.callbacks.Callback):
+    """End the training after an epoch whose last step spoilt the weights: they must not be kept."""
+
     def on_epoch_end(self, epoch, logs=None):
-        # The last step's update shows only here; its weights must not be kept as the best.
         spoilt = [name for name in ("loss", "val_loss") if not math.isfinite(logs[name])]
         if spoilt:
             raise TrainingError(
                 f"{spoilt[0]} is {logs[spoilt[0]]} at the end of epoch {epoch + 1}. Lower "
-                "optimizer.learning_rate, raise schedule.warmup, or set optimizer.clip_norm to 1."
+                "optimizer.learning_rate, raise schedule.warmup, set optimizer.clip_norm to 1, or add "
+                "nan_guard to callbacks."
             )
 
 

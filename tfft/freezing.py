@@ -4,84 +4,68 @@ A frozen layer also runs in inference mode: Keras's Dropout looks at `training`
 only, never at `trainable`, and would feed noise to the layers above.
 """
 
-import fnmatch
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Mapping, Sequence
 
 import keras
 
-from tfft.errors import SettingError
+from tfft.layer_groups import Group, first_match
+
+Rules = Sequence[tuple[str, bool]]
+"""Selector and whether what it selects trains; the first that matches a variable decides."""
+
+NAMED: Mapping[str, Rules] = {
+    "none": (),
+    "all": (("name:*", False),),
+    # Ben Zaken et al. 2022, "BitFit", section 3. https://arxiv.org/abs/2106.10199
+    "all_but_biases": (("name:*bias", True), ("name:*beta", True), ("name:*", False)),
+}
+"""The rules behind each word that `freeze` takes. BERT's norms call their bias beta."""
 
 
-@dataclass(frozen=True)
-class Group:
-    """The layers of one depth.
-
-    Attributes:
-        name: `embeddings`, `block 3`, `pooler` or `head`.
-        depth: 0 for the embeddings, then each block; pooler and head are one above the top block.
-        layers: Keras layers.
-    """
-
-    name: str
-    depth: int
-    layers: Sequence[keras.layers.Layer]
-
-    @property
-    def variables(self) -> list[keras.Variable]:
-        """The weights of all layers, each once."""
-        return [variable for layer in self.layers for variable in layer.weights]
-
-
-def apply(groups: Sequence[Group], rules: str | Sequence[tuple[str, bool]]) -> None:
-    """Set the trainable flag of every variable and silence dropout where all is frozen.
+def decide(groups: Sequence[Group], rules: Rules, key: str = "freeze") -> dict[str, bool]:
+    """Return for the path of every variable of the backbone whether it trains.
 
     Args:
         groups: The backbone's layers from the input upward, without the head.
-        rules: `none`, `all`, or (selector, trainable) pairs. The first that matches a
-            variable decides; what none matches is trained.
+        rules: What no rule matches is trained.
+        key: The setting that holds the rules, for errors.
 
     Raises:
-        SettingError: A selector is not understood, or a rule matches nothing.
+        SettingError: A selector is not understood, or a rule decides nothing.
     """
-    if isinstance(rules, str):
-        rules = {"none": [], "all": [("name:*", False)]}[rules]
-    names = [group.name for group in groups]
-    selectors = [_selector(index, text, names) for index, (text, _) in enumerate(rules)]
-    used: set[int] = set()
-    shadowed: set[int] = set()
+    keys = [f"{key}.{index}.layers" for index in range(len(rules))]
+    found = first_match(keys, [text for text, _ in rules], groups)
+    return {
+        variable.path: rules[found[variable.path]][1] if variable.path in found else True
+        for group in groups
+        for variable in group.variables
+    }
+
+
+def apply(groups: Iterable[Group], trains: Mapping[str, bool]) -> None:
+    """Set the trainable flag of every variable, and silence dropout where all of a group is frozen.
+
+    May be called again and again: a group that thaws gets its dropout back.
+
+    Args:
+        groups: Any of the model's layers.
+        trains: Whether a variable trains, by its path.
+    """
     for group in groups:
         for layer in group.layers:
+            layer.trainable = True  # of all inside; a flag below the top alone would not count
             for variable in layer.weights:
-                matching = [i for i, selects in enumerate(selectors) if selects(group, variable)]
-                shadowed.update(matching[1:])
-                if matching:
-                    used.add(matching[0])
-                    variable.trainable = rules[matching[0]][1]
-            if layer.weights and not any(variable.trainable for variable in layer.weights):
+                variable.trainable = trains[variable.path]
+            if layer.weights and not any(trains[variable.path] for variable in layer.weights):
                 layer.trainable = False
-        if all(not layer.trainable for layer in group.layers if layer.weights):
-            _silence_dropout(group.layers)
-    for index, (text, _) in enumerate(rules):
-        if index in shadowed - used:
-            raise SettingError(
-                f"freeze.{index}.layers",
-                text,
-                "must decide something, but a rule before it decides all that it matches",
-                fix="Move it up, or remove it.",
-            )
-        if index not in used:
-            raise SettingError(
-                f"freeze.{index}.layers",
-                text,
-                "must match at least one layer",
-                fix=f"This model has {', '.join(names)}; the head always trains.",
-            )
+        frozen = not any(trains[variable.path] for variable in group.variables)
+        for dropout, rate in group.dropouts:
+            dropout.rate = 0.0 if frozen else rate
 
 
-def table(groups: Iterable[Group], rate_of: dict[str, float]) -> list[dict[str, str | int | float]]:
-    """Return a row for each group: layer, trainable and frozen parameters, peak learning rate.
+def table(groups: Iterable[Group], rate_of: Mapping[str, float]) -> list[dict[str, str | int | float]]:
+    """Return a row for each group: layer, trainable and frozen parameters, lowest and highest peak rate.
 
     Args:
         groups: All layers, the head included.
@@ -90,54 +74,18 @@ def table(groups: Iterable[Group], rate_of: dict[str, float]) -> list[dict[str, 
     rows: list[dict[str, str | int | float]] = []
     for group in groups:
         trainable = [variable for variable in group.variables if variable.trainable]
-        rates = {rate_of[variable.path] for variable in trainable}
+        rates = [rate_of[variable.path] for variable in trainable] or [0.0]
         rows.append(
             {
                 "layer": group.name,
-                "trainable": sum(_size(variable) for variable in trainable),
+                "trainable": sum(map(_size, trainable)),
                 "frozen": sum(_size(v) for v in group.variables if not v.trainable),
-                "learning_rate": max(rates) if rates else 0.0,
+                "learning_rate": max(rates),
+                "lowest_learning_rate": min(rates),
             }
         )
     return rows
 
 
-def _selector(index: int, text: str, names: Sequence[str]):
-    """Return the function (group, variable) -> whether the selector `text` means it."""
-    if text in ("embeddings", "pooler"):
-        return lambda group, variable: group.name == text
-    if match := re.fullmatch(r"blocks? (\d+)(?:-(\d+))?", text):
-        first, last = int(match[1]), int(match[2] or match[1])
-        wanted = {f"block {number}" for number in range(first, last + 1)}
-        if wanted <= set(names):
-            return lambda group, variable: group.name in wanted
-        blocks = sum(name.startswith("block ") for name in names)
-        raise SettingError(
-            f"freeze.{index}.layers",
-            text,
-            "must name blocks that the model has",
-            fix=f"It has blocks 0-{blocks - 1}.",
-        )
-    if text.startswith("name:"):
-        pattern = text.removeprefix("name:")
-        return lambda group, variable: fnmatch.fnmatchcase(variable.path, pattern)
-    raise SettingError(
-        f"freeze.{index}.layers",
-        text,
-        "must be embeddings, block N, blocks N-M, pooler or name:PATTERN",
-        fix=f"This model has {', '.join(names)}.",
-    )
-
-
-def _silence_dropout(layers: Iterable[keras.layers.Layer]) -> None:
-    for layer in layers:
-        for inner in layer._flatten_layers():
-            if isinstance(inner, keras.layers.Dropout):
-                inner.rate = 0.0
-
-
 def _size(variable: keras.Variable) -> int:
-    size = 1
-    for length in variable.shape:
-        size *= length
-    return size
+    return math.prod(variable.shape)

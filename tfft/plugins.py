@@ -22,11 +22,14 @@ from pydantic_core import PydanticCustomError
 
 FUNCTIONS = {
     "callbacks": "build",
+    "losses": "build",
     "optimizers": "build",
     "presets": "folder",
-    "schedules": "factor",
+    "regularizers": "build",
+    "schedules": "build",
     "sources": "rows",
     "tasks": "build",
+    "unfreezing": "build",
 }
 """The function that each family's plug-ins define."""
 

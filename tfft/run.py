@@ -1,11 +1,10 @@
 """The story of a run, top to bottom; the only file that knows the order of the steps."""
 
 import functools
-import io
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import keras
@@ -13,36 +12,42 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 from pyarrow import csv
-from rich.console import Console
-from rich.table import Table
 
 from tfft import (
     classifier,
     config,
     dataset,
     evaluation,
-    features,
     fit,
     freezing,
+    imbalance,
     inference,
     labels,
     learning_rates,
+    lora,
+    phases,
     plugins,
+    rates_plot,
     run_folder,
     saved_model,
     splits,
+    tables,
+    threshold,
 )
+from tfft.callbacks import Fitting
 from tfft.classifier import Classifier
 from tfft.config import Config
 from tfft.errors import DataError, RunError, SettingError
-from tfft.freezing import Group
+from tfft.learner import Learner
+from tfft.learning_rates import Schedule
+from tfft.phases import Phase
+from tfft.regularizers import Parts
+from tfft.unfreezing import Stage
 
 _log = logging.getLogger("tfft")
 _PREDICT = 64  # rows at a time
 _PROVE = 200  # texts that an export is compared on, besides the hard ones
-
-MONITORS = {"val_accuracy": "max", "val_loss": "min"}
-"""Which value of what `training.monitor` may name is the better one."""
+_COMPILED = 32  # tokens; what the length of a batch is a multiple of where XLA compiles
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,23 @@ class Run:
     directory: Path
     figures: dict[str, dict]
     export: Path
+
+
+@dataclass(frozen=True)
+class Plan:
+    """When what trains, and at which rates.
+
+    Attributes:
+        phases: In order.
+        schedule: Of the common learning rate.
+        steps_per_epoch: Steps in which each row is seen once.
+        total_steps: Of the whole run.
+    """
+
+    phases: Sequence[Phase]
+    schedule: Schedule
+    steps_per_epoch: int
+    total_steps: int
 
 
 def train(settings: Config, name: str = "run") -> Run:
@@ -89,23 +111,42 @@ def train(settings: Config, name: str = "run") -> Run:
         ids = {s: labels.encode(part.table["label"], known, f"data.{s}") for s, part in rows.items()}
         counts = ", ".join(f"{split} {part.table.num_rows}" for split, part in rows.items())
         _log.info(f"Rows: {counts}; {len(known)} labels")
+        if settings.threshold is not None:
+            threshold.check(settings.threshold.positive, known, ids["validation"])
+        weights = _row_weights(settings, rows["train"].table, ids["train"], known)
 
         model = _from_preset(settings, known)
+        plan = _plan(settings, model, len(ids["train"]))
+        run_folder.write_json(directory / "layers.json", _show(plan, model))
         tokens = {
             split: dataset.tokenize(part.table["text"], model.preprocessor.tokenize)
             for split, part in rows.items()
         }
         _tell_truncation(tokens["train"], settings.backbone.sequence_length)
 
-        optimizer, steps = _optimizer(settings, model, directory, len(ids["train"]))
         vocabulary = "".join(f"{piece}\n" for piece in model.preprocessor.vocabulary)
         run_folder.write_text(directory / run_folder.VOCABULARY, vocabulary)
         run_folder.write_json(directory / run_folder.DESCRIPTION, model.description)
         run_folder.write_json(directory / "labels.json", known)
         texts = _proof_texts(rows)
         run_folder.write_json(directory / run_folder.PROOF_TEXTS, texts)
-        _fit(settings, model, tokens, ids, optimizer, steps, directory)
+        _fit(
+            settings,
+            model,
+            plan,
+            tokens,
+            ids,
+            weights,
+            directory,
+            export=lambda: _export(_restore(directory), base, texts),
+        )
 
+        # From here on the model is the one that the folder keeps: what is measured is what is served.
+        model = _restore(directory)
+        if settings.threshold is not None:
+            model = _tune_threshold(
+                settings.threshold, model, tokens["validation"], ids["validation"], directory
+            )
         figures: dict[str, dict] = {}
         for split in ("validation", "test"):
             if split in rows:
@@ -114,6 +155,35 @@ def train(settings: Config, name: str = "run") -> Run:
                 )
         version = _export(model, base, texts)
     return Run(directory, figures, version)
+
+
+def rates(settings: Config, plot: Path) -> str:
+    """Show what a config would train, at which rates.
+
+    Args:
+        settings: What `config.read` returned.
+        plot: File for a picture of the rates over the steps.
+
+    Returns:
+        A table for each phase, and where the picture is.
+    """
+    rows = _read_splits(settings)["train"].table
+    model = _from_preset(settings, labels.collect(rows["label"]))
+    plan = _plan(settings, model, rows.num_rows)
+    shown = [
+        tables.text(tables.layers(phases.table(model.groups, phase), _title(plan, number)))
+        for number, phase in enumerate(plan.phases)
+    ]
+    rates_plot.draw(model.groups, plan.phases, plan.schedule, plan.total_steps, plot)
+    first, last = (float(plan.schedule(step)) for step in (0, plan.total_steps - 1))
+    return "\n\n".join(
+        [
+            *shown,
+            f"{plan.total_steps} steps, {plan.steps_per_epoch} an epoch; the common rate is {first:.3g} in "
+            f"the first step and {last:.3g} in the last",
+            f"Picture: {plot}",
+        ]
+    )
 
 
 def evaluate(directory: Path, *, split: str | None = None, file: Path | None = None) -> dict:
@@ -221,7 +291,7 @@ def predict(where: Path, batches: Iterable[pa.RecordBatch]) -> Iterator[dict]:
 
 def _read_splits(settings: Config) -> dict[str, splits.Rows]:
     """Return the rows of `train`, `validation` and, where there is one, `test`."""
-    rows = {"train": _read_file(settings, settings.data.train)}
+    rows = {"train": _read_file(settings, settings.data.train, settings.data.weight_column)}
     # Test first, so that the test rows stay the same whatever share validation gets.
     for split in ("test", "validation"):
         origin = getattr(settings.data, split)
@@ -234,13 +304,15 @@ def _read_splits(settings: Config) -> dict[str, splits.Rows]:
     return {split: rows[split] for split in ("train", "validation", "test") if split in rows}
 
 
-def _read_file(settings: Config, path: Path) -> splits.Rows:
+def _read_file(settings: Config, path: Path, weight_column: str | None = None) -> splits.Rows:
     source = settings.data.source
+    columns = {"text": settings.data.text_column, "label": settings.data.label_column}
+    if weight_column is not None:
+        columns["weight"] = weight_column
     part = splits.read(
         functools.partial(plugins.load("sources", source.name), **source.arguments()),
         path,
-        text_column=settings.data.text_column,
-        label_column=settings.data.label_column,
+        columns=columns,
         on_bad_row=settings.data.on_bad_row,
     )
     if bad := part.source["bad_rows"]:
@@ -267,6 +339,9 @@ def _from_preset(settings: Config, known: tuple[str, ...]) -> Classifier:
         head_settings=settings.head.model_dump(exclude={"pooling"}),
         task={"name": settings.task.name, **settings.task.arguments()},
         labels=known,
+        reinitialize_blocks=settings.backbone.reinitialize_blocks,
+        lora_settings=settings.lora.model_dump() if settings.lora else None,
+        precision=settings.training.precision,
     )
 
 
@@ -287,89 +362,232 @@ def _tell_truncation(tokens: tf.RaggedTensor, sequence_length: int) -> None:
     )
 
 
-def _optimizer(
-    settings: Config, model: Classifier, directory: Path, rows: int
-) -> tuple[keras.optimizers.Optimizer, int]:
-    """Freeze, give every variable its rate, and show the table; return optimizer and steps an epoch."""
-    rules = settings.freeze
-    freezing.apply(
-        model.groups,
-        rules if isinstance(rules, str) else [(rule.layers, rule.trainable) for rule in rules],
-    )
+def _row_weights(settings: Config, rows: pa.Table, ids: np.ndarray, known: Sequence[str]) -> np.ndarray:
+    """Return the weight of each training row in the loss, float32 `[rows]`."""
+    column = rows["weight"] if "weight" in rows.column_names else None
+    by_label = imbalance.class_weights(settings.training.class_weights, ids, known)
+    return (imbalance.row_weights(column, len(ids)) * by_label[ids]).astype(np.float32)
+
+
+def _plan(settings: Config, model: Classifier, rows: int) -> Plan:
+    """Give every variable its phases and rates."""
     chosen, training = settings.optimizer, settings.training
-    multiplier_of = learning_rates.multipliers(
-        [(group.depth, group.variables) for group in model.groups],
+    rules = settings.freeze
+    frozen = freezing.NAMED[rules] if isinstance(rules, str) else [(r.layers, r.trainable) for r in rules]
+    if settings.lora is not None:
+        if rules in ("all", "all_but_biases"):
+            raise SettingError(
+                "freeze",
+                rules,
+                "must be none or rules with lora, which itself freezes all but what it adds",
+                fix="Remove freeze, or remove lora.",
+            )
+        frozen = [*frozen, *lora.RULES]
+    stages = [Stage(None)]
+    if settings.unfreezing is not None:
+        unfreeze = plugins.load("unfreezing", settings.unfreezing.name)
+        names = [group.name for group in model.groups]
+        stages = unfreeze(names, chosen.learning_rate, **settings.unfreezing.arguments())
+    steps_per_epoch = -(-rows // training.batch_size)
+    total_steps = steps_per_epoch * training.epochs
+    found, segments = phases.plan(
+        model.groups,
+        stages,
+        frozen,
+        steps_per_epoch=steps_per_epoch,
+        total_steps=total_steps,
+        warmup=settings.schedule.warmup,
+        learning_rate=chosen.learning_rate,
+        head_learning_rate=chosen.head_learning_rate,
         layer_decay=chosen.layer_decay,
-        top=model.top,
-        head_factor=(chosen.head_learning_rate or chosen.learning_rate) / chosen.learning_rate,
-        head=model.head.weights,
+        rates=[(rule.layers, rule.learning_rate) for rule in chosen.rates],
     )
-    groups = [*model.groups, Group("head", model.top, model.head.layers)]
-    table = freezing.table(groups, {path: m * chosen.learning_rate for path, m in multiplier_of.items()})
-    run_folder.write_json(directory / "layers.json", table)
-    _say_table(_layer_table(table))
-
-    steps = -(-rows // training.batch_size)
-    total = steps * training.epochs
-    schedule = learning_rates.WarmupThenDecay(
-        chosen.learning_rate,
-        round(settings.schedule.warmup * total),
-        total,
-        functools.partial(plugins.load("schedules", settings.schedule.name), **settings.schedule.arguments()),
-    )
-    layerwise = functools.partial(learning_rates.layerwise, multiplier_of)
-    build = plugins.load("optimizers", chosen.name)
-    return build(layerwise, schedule, **chosen.arguments()), steps
+    course = plugins.load("schedules", settings.schedule.name)(**settings.schedule.arguments())
+    return Plan(found, Schedule(segments, course), steps_per_epoch, total_steps)
 
 
-def _fit(settings, model, tokens, ids, optimizer, steps, directory: Path) -> None:
-    size, seed = settings.training.batch_size, settings.training.seed
-    pack = model.preprocessor.pack
-    if model.encoder.trainable_variables:
-        trained = model.whole
-        train_batches = dataset.shuffled(tokens["train"], ids["train"], pack, batch_size=size, seed=seed)
-        validation, _ = dataset.in_order(tokens["validation"], ids["validation"], pack, batch_size=size)
+def _title(plan: Plan, number: int) -> str:
+    if len(plan.phases) == 1:
+        return "Layers"
+    return f"Phase {number + 1} of {len(plan.phases)}, from step {plan.phases[number].start + 1} on"
+
+
+def _show(plan: Plan, model: Classifier) -> list[dict]:
+    """Log the table of each phase, and return all for the record."""
+    record = []
+    for number, phase in enumerate(plan.phases):
+        rows = phases.table(model.groups, phase)
+        _log.info(tables.text(tables.layers(rows, _title(plan, number))))
+        record.append({"first_step": phase.start + 1, "layers": rows})
+    return record
+
+
+def _fit(
+    settings: Config,
+    model: Classifier,
+    plan: Plan,
+    tokens: Mapping[str, tf.RaggedTensor],
+    ids: Mapping[str, np.ndarray],
+    weights: np.ndarray,
+    directory: Path,
+    *,
+    export: Callable[[], Path],
+) -> None:
+    training = settings.training
+    ever = {path for phase in plan.phases for path, trains in phase.trains.items() if trains}
+    backbone = [v for group in model.groups[:-1] for v in group.variables if v.path in ever]
+    size, pack = training.batch_size, model.preprocessor.pack
+    lengths = {split: tokens[split].row_lengths().numpy() for split in ("train", "validation")}
+    if backbone:
+        learner = Learner(model.whole)
+        train_rows = dataset.of_tokens(tokens["train"], pack, ids["train"], weights)
+        check_rows = dataset.of_tokens(tokens["validation"], pack, ids["validation"])
     else:
         _log.info("The whole backbone is frozen: its outputs are computed once, and the head trains on them")
-        trained = model.head
-        pooled = {
-            split: inference.outputs(
-                model.encoder,
-                *dataset.in_order(tokens[split], ids[split], pack, batch_size=size),
-                title=f"features of {split}",
-            )
+        freezing.apply(model.groups, plan.phases[0].trains)
+        learner = Learner(model.head)
+        vectors = {
+            split: _outputs(model.encoder, model, tokens[split], ids[split], f"features of {split}")
             for split in ("train", "validation")
         }
-        train_batches = features.shuffled(pooled["train"], ids["train"], batch_size=size, seed=seed)
-        validation = features.in_order(pooled["validation"], ids["validation"], batch_size=size)
-    monitor = settings.training.monitor
-    mode = MONITORS[monitor]
+        lengths = {split: np.zeros_like(found) for split, found in lengths.items()}  # no need to sort
+        train_rows = dataset.of_features(vectors["train"], ids["train"], weights)
+        check_rows = dataset.of_features(vectors["validation"], ids["validation"])
+
+    one_epoch = functools.partial(
+        dataset.plan,
+        lengths["train"],
+        batch_size=size,
+        seed=training.seed,
+        odds=imbalance.odds(ids["train"], training.sampling_exponent),
+    )
+    batches = dataset.endless(train_rows, lambda epoch: one_epoch(epoch=epoch))
+    validation = dataset.once(check_rows, dataset.in_order(lengths["validation"], batch_size=size)[0])
+    compiles = training.jit == "on" or (
+        training.jit == "auto" and bool(tf.config.list_physical_devices("GPU"))
+    )
+    if compiles and backbone:
+        batches, validation = (dataset.pad_to_multiple(part, _COMPILED) for part in (batches, validation))
+
+    optimizer = _learn_by(settings, model, learner, plan, backbone, ids["train"], compiles)
+    variables = [variable for variable in learner.weights if variable.path in ever]
+    # Built before the first step, or the step is traced twice: once to make the slots.
+    learner.optimizer.build(variables)
+    modes = {prefix + name: mode for name, mode in model.task.modes.items() for prefix in ("", "val_")}
+    fitting = Fitting(
+        directory=directory,
+        monitor=training.monitor,
+        modes=modes,
+        schedule=settings.schedule.name,
+        steps_per_epoch=plan.steps_per_epoch,
+        total_steps=plan.total_steps,
+        export=export,
+    )
+
+    def enter(number: int) -> None:
+        phase = plan.phases[number]
+        freezing.apply(model.groups, phase.trains)
+        optimizer.enter(learner.trainable_variables, phase.multiplier_of)
+        if number:
+            _log.info(_title(plan, number))
+
     fit.run(
-        trained,
-        train_batches,
+        learner,
+        batches,
         validation,
-        optimizer=optimizer,
-        loss=model.task.loss,
-        metrics=model.task.metrics(),
-        epochs=settings.training.epochs,
-        steps_per_epoch=steps,
-        monitor=monitor,
-        mode=mode,
+        epochs=training.epochs,
+        steps_per_epoch=plan.steps_per_epoch,
+        phases=[(phase.start, functools.partial(enter, number)) for number, phase in enumerate(plan.phases)],
+        monitor=training.monitor,
+        mode=fitting.mode("training.monitor", training.monitor),
         whole=model.whole,
         weights=directory / run_folder.WEIGHTS,
         history=directory / "history.csv",
         callbacks=[
-            plugins.load("callbacks", callback.name)(directory, monitor, mode, **callback.arguments())
-            for callback in settings.callbacks
+            plugins.load("callbacks", chosen.name)(fitting, **chosen.arguments())
+            for chosen in settings.callbacks
         ],
         say=_log.info,
     )
 
 
+def _learn_by(
+    settings: Config,
+    model: Classifier,
+    learner: Learner,
+    plan: Plan,
+    backbone: Sequence[keras.Variable],
+    ids: np.ndarray,
+    compiles: bool,
+) -> keras.optimizers.Optimizer:
+    """Give the learner its loss, regularizers and optimizer; return the optimizer that has the rates."""
+    training = settings.training
+    if training.micro_batch_size is not None and training.micro_batch_size > training.batch_size:
+        raise SettingError(
+            "training.micro_batch_size",
+            training.micro_batch_size,
+            f"must be at most training.batch_size, {training.batch_size}",
+            fix="Lower it, or leave it out.",
+        )
+    build = plugins.load("optimizers", settings.optimizer.name)
+    optimizer = build(learning_rates.layerwise, plan.schedule, **settings.optimizer.arguments())
+    parts = Parts(
+        backbone=backbone,
+        head=model.head.weights,
+        token_embedding=model.token_embedding,
+        learned=lambda: learner.trainable_variables,
+        step=optimizer._iterations,
+        seed=training.seed,
+    )
+    row_loss = plugins.load("losses", settings.loss.name)(
+        np.bincount(ids).tolist(), **settings.loss.arguments()
+    )
+    learner.learn_by(
+        row_loss,
+        [
+            plugins.load("regularizers", chosen.name)(parts, **chosen.arguments())
+            for chosen in settings.regularizers
+        ],
+        training.micro_batch_size,
+    )
+    scales = training.precision == "mixed_float16"
+    learner.compile(
+        optimizer=keras.optimizers.LossScaleOptimizer(optimizer) if scales else optimizer,
+        loss=model.task.loss,
+        metrics=model.task.metrics(),
+        jit_compile=compiles,
+        auto_scale_loss=False,
+    )
+    return optimizer
+
+
+def _tune_threshold(
+    chosen: config.Threshold, model: Classifier, tokens: tf.RaggedTensor, ids: np.ndarray, directory: Path
+) -> Classifier:
+    positive = model.labels.index(chosen.positive)
+    logits = _outputs(model.whole, model, tokens, ids, "tuning the threshold")
+    found, reached = threshold.tune(logits, ids, positive=positive, metric=chosen.metric)
+    _log.info(
+        f"{chosen.positive!r} is answered from a probability of {found.probability:.4f} on: "
+        f"{chosen.metric} {reached:.4f} on the validation rows, which it was tuned on"
+    )
+    run_folder.write_json(
+        directory / run_folder.DESCRIPTION, {**model.description, "threshold": asdict(found)}
+    )
+    return _restore(directory)
+
+
+def _outputs(part: keras.Model, model: Classifier, tokens, ids: np.ndarray, title: str) -> np.ndarray:
+    """Return what a part of the model gives for all rows, float32 `[rows, width]`, in their order."""
+    batches, order = dataset.in_order(tokens.row_lengths().numpy(), batch_size=_PREDICT)
+    take = dataset.of_tokens(tokens, model.preprocessor.pack, ids)
+    return inference.outputs(part, dataset.once(take, batches), order, title=title)
+
+
 def _evaluate(model, rows: pa.Table, tokens, ids: np.ndarray, name: str, directory: Path) -> dict:
-    batches, order = dataset.in_order(tokens, ids, model.preprocessor.pack, batch_size=_PREDICT)
-    logits = inference.outputs(model.whole, batches, order, title=f"evaluating {name}")
-    report = evaluation.score(logits, ids, rows["text"], model.labels)
+    logits = _outputs(model.whole, model, tokens, ids, f"evaluating {name}")
+    decided = {} if model.threshold is None else {"decide": model.threshold.decide}
+    report = evaluation.score(logits, ids, rows["text"], model.labels, **decided)
     run_folder.write_json(directory / "evaluation" / f"{name}.json", report.figures)
     wrong = pa.BufferOutputStream()
     csv.write_csv(report.wrong, wrong)
@@ -377,7 +595,7 @@ def _evaluate(model, rows: pa.Table, tokens, ids: np.ndarray, name: str, directo
     run_folder.write_text(directory / "evaluation" / f"{name}-wrong.csv", text)
     _log.info(evaluation.headline(report.figures, name))
     for table in evaluation.tables(report.figures, model.labels):
-        _say_table(table)
+        _log.info(tables.text(table))
     return report.figures
 
 
@@ -393,21 +611,3 @@ def _export(model: Classifier, base: Path, texts: Sequence[str]) -> Path:
         f"{proof['texts_compared']} texts, probabilities within {proof['largest_difference']:.1e}"
     )
     return version
-
-
-def _layer_table(rows: Sequence[Mapping]) -> Table:
-    table = Table(title="Layers", title_justify="left")
-    for heading in ("layer", "trainable", "frozen", "peak learning rate"):
-        table.add_column(heading, justify="left" if heading == "layer" else "right")
-    for row in rows:
-        rate = f"{row['learning_rate']:.2e}" if row["trainable"] else "-"
-        table.add_row(row["layer"], f"{row['trainable']:,}", f"{row['frozen']:,}", rate)
-    table.add_section()
-    table.add_row("all", *(f"{sum(row[key] for row in rows):,}" for key in ("trainable", "frozen")), "")
-    return table
-
-
-def _say_table(table: Table) -> None:
-    text = io.StringIO()
-    Console(file=text, width=100, color_system=None).print(table)
-    _log.info(text.getvalue().rstrip())

@@ -1,7 +1,7 @@
 """Read the rows of each split, and set aside what the config gives as a fraction."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ class Rows:
     """Rows of one split.
 
     Attributes:
-        table: Columns `text` and `label`, both text.
+        table: Columns `text`, `label` and whatever else was asked for, all text.
         source: What it came from, for the record: path, hash, rows, bad rows.
     """
 
@@ -32,8 +32,7 @@ def read(
     rows: Callable[..., Iterator[pa.RecordBatch]],
     path: Path,
     *,
-    text_column: str,
-    label_column: str,
+    columns: Mapping[str, str],
     on_bad_row: str,
 ) -> Rows:
     """Read a file of labelled rows.
@@ -41,8 +40,7 @@ def read(
     Args:
         rows: A source's function, its settings bound.
         path: The file.
-        text_column: Its column of text.
-        label_column: Its column of labels.
+        columns: What a column is called here, `text` and `label` first, and in the file.
         on_bad_row: `error` or `skip`.
 
     Raises:
@@ -56,7 +54,7 @@ def read(
     batches = list(
         rows(
             path,
-            (text_column, label_column),
+            tuple(columns.values()),
             lambda line, reason: bad.append(f"{path}:{line}: {reason}"),
         )
     )
@@ -69,7 +67,7 @@ def read(
         )
     if not batches:
         raise DataError(f"{path}: no row can be used. Expected a text and a label in each row.")
-    table = pa.Table.from_batches(batches).rename_columns(["text", "label"])
+    table = pa.Table.from_batches(batches).rename_columns(list(columns))
     with open(path, "rb") as stream:
         fingerprint = hashlib.sha256()
         while block := stream.read(1 << 20):

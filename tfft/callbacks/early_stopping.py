@@ -1,31 +1,59 @@
-"""Early stopping: end the training when the monitored value no longer improves."""
+"""Early stopping: end the training when a value no longer improves.
 
-from pathlib import Path
+Source: Prechelt 1998, "Early Stopping - But When?", section 2, criterion UP.
+https://doi.org/10.1007/3-540-49430-8_3
+"""
+
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from tfft.callbacks import Fitting
+
 
 def build(
-    run_directory: Path,
-    monitor: str,
-    mode: str,
+    fitting: Fitting,
     /,
     *,
+    monitor: str | None = None,
     patience: Annotated[int, Field(ge=1)] = 3,
     min_delta: Annotated[float, Field(ge=0)] = 0.0,
 ) -> Any:
-    """Stop when `training.monitor` has not improved for `patience` epochs.
+    """Stop when a value has not improved for `patience` epochs.
 
-    The best weights are kept and restored with or without this callback.
+    The best weights are kept with or without this callback. Whether a higher or a
+    lower value is better follows from the value.
 
     Args:
+        monitor: Name of the value, as in `val_loss` or `loss`; null for `training.monitor`.
         patience: Epochs without improvement after which the training ends.
         min_delta: A smaller change than this does not count as improvement, in
             units of the monitored value.
     """
     import keras
 
-    return keras.callbacks.EarlyStopping(
-        monitor=monitor, mode=mode, patience=patience, min_delta=min_delta, verbose=0
+    class EarlyStopping(keras.callbacks.EarlyStopping):
+        best: Any  # Keras's own, as is the next
+        wait: int
+        resumed: Any = None
+
+        def on_train_begin(self, logs=None):
+            super().on_train_begin(logs)  # forgets what it knew
+            if self.resumed is not None:
+                self._set_monitor_op()
+                self.best, self.wait = self.resumed["best"], self.resumed["wait"]
+
+        def state(self):
+            return {"best": None if self.best is None else float(self.best), "wait": self.wait}
+
+        def restore(self, state):
+            self.resumed = state
+
+    watched = monitor or fitting.monitor
+    return EarlyStopping(
+        monitor=watched,
+        mode=fitting.mode("callbacks.early_stopping.monitor", watched),
+        patience=patience,
+        min_delta=min_delta,
+        verbose=0,
     )

@@ -1,15 +1,14 @@
 """TensorBoard: loss, metrics and learning rate of every epoch as event files."""
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from tfft.callbacks import Fitting
+
 
 def build(
-    run_directory: Path,
-    monitor: str,
-    mode: str,
+    fitting: Fitting,
     /,
     *,
     update_freq: Literal["epoch"] | Annotated[int, Field(ge=1)] = "epoch",
@@ -26,7 +25,7 @@ def build(
     import keras
 
     return keras.callbacks.TensorBoard(
-        log_dir=str(run_directory / "tensorboard"),
+        log_dir=str(fitting.directory / "tensorboard"),
         update_freq=update_freq,
         histogram_freq=histogram_freq,
         write_graph=False,

@@ -2,11 +2,15 @@
 
 Source: Loshchilov & Hutter 2019, "Decoupled Weight Decay Regularization",
 algorithm 2. https://arxiv.org/abs/1711.05101
+
+Keras adds epsilon to the root of the running mean before its bias correction, as Kingma & Ba
+do in the remark above section 2.1; algorithm 2 and PyTorch add it after. Its share is
+therefore larger in the first steps.
 """
 
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
+from tfft.optimizers import Beta, ClipNorm, Decay, Epsilon
 
 
 def build(
@@ -14,11 +18,11 @@ def build(
     learning_rate: Any,
     /,
     *,
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01,
-    beta_1: Annotated[float, Field(ge=0, lt=1)] = 0.9,
-    beta_2: Annotated[float, Field(ge=0, lt=1)] = 0.999,
-    epsilon: Annotated[float, Field(gt=0)] = 1e-6,
-    clip_norm: Annotated[float, Field(gt=0)] | None = 1.0,
+    weight_decay: Decay = 0.01,
+    beta_1: Beta = 0.9,
+    beta_2: Beta = 0.999,
+    epsilon: Epsilon = 1e-6,
+    clip_norm: ClipNorm = 1.0,
 ) -> Any:
     """AdamW with bias correction and decoupled weight decay.
 
@@ -43,5 +47,6 @@ def build(
         beta_1=beta_1,
         beta_2=beta_2,
         epsilon=epsilon,
+        amsgrad=False,
         global_clipnorm=clip_norm,
     )

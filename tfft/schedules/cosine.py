@@ -5,22 +5,19 @@ https://arxiv.org/abs/1608.03983
 """
 
 import math
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
+from tfft.schedules import Course
 
-def factor(progress: Any, /, *, end: Annotated[float, Field(ge=0, le=1)] = 0.0) -> Any:
+
+def build(*, end: Annotated[float, Field(ge=0, le=1)] = 0.0) -> Course:
     """Fall along half a cosine from the peak learning rate.
 
     Args:
-        progress: Share of the steps after the warmup that are done, in [0, 1];
-            a number, an array or a tensor.
         end: Factor on the peak that is reached after the last step.
-
-    Returns:
-        The factor on the peak learning rate, of the shape of `progress`.
     """
     from keras import ops
 
-    return end + (1.0 - end) * 0.5 * (1.0 + ops.cos(math.pi * progress))
+    return Course(lambda progress: end + (1.0 - end) * 0.5 * (1.0 + ops.cos(math.pi * progress)))

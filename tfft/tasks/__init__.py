@@ -1,6 +1,6 @@
-"""Tasks: each file says what the model answers: outputs, loss, metrics, and logits to an answer."""
+"""Tasks: each file says what the model answers: outputs, metrics, and logits to an answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,9 @@ class Task:
 
     Attributes:
         outputs: Number of logits.
-        loss: Keras loss of (ids, logits).
+        loss: Keras loss of (ids, logits) that validation shows, whatever training minimises.
         metrics: Makes the Keras metrics that are shown during training.
+        modes: For each metric and `loss`, whether the higher (`max`) or the lower (`min`) is better.
         answer: Logits `[N, outputs]` to the named outputs of the exported model, in
             TensorFlow operations.
     """
@@ -20,4 +21,5 @@ class Task:
     outputs: int
     loss: Any
     metrics: Callable[[], list[Any]]
+    modes: Mapping[str, str]
     answer: Callable[[Any], dict[str, Any]]

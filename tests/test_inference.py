@@ -1,10 +1,10 @@
-"""Tests of tfft/features.py and tfft/inference.py."""
+"""Tests of tfft/inference.py."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfft import features, inference
+from tfft import inference
 
 
 def test_outputs_come_back_in_the_order_of_the_rows():
@@ -22,19 +22,3 @@ def test_outputs_run_in_inference_mode():
     ones = np.ones((5, 3), dtype="float32")
     batches = tf.data.Dataset.from_tensor_slices((ones, np.zeros(5))).batch(2)
     np.testing.assert_array_equal(inference.outputs(model, batches, np.arange(5), title=""), ones)
-
-
-def test_shuffled_keeps_the_epochs_apart_and_the_labels_with_their_rows():
-    rows = np.arange(10, dtype="float32")[:, None]
-    batches = features.shuffled(rows, np.arange(10), batch_size=4, seed=0)
-    seen = []
-    for inputs, labels in batches.take(6):
-        assert (inputs.numpy()[:, 0] == labels.numpy()).all()
-        seen.extend(labels.numpy())
-    assert sorted(seen[:10]) == sorted(seen[10:]) == list(range(10))
-    assert seen[:10] != seen[10:]
-
-
-def test_in_order():
-    batches = features.in_order(np.zeros((5, 2), "float32"), np.arange(5), batch_size=2)
-    assert [labels.numpy().tolist() for _, labels in batches] == [[0, 1], [2, 3], [4]]

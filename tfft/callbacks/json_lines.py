@@ -1,0 +1,47 @@
+"""JSON Lines: what each step and each epoch measured, a line each, for other programs."""
+
+import json
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from tfft.callbacks import Fitting
+
+
+def build(fitting: Fitting, /, *, every: Annotated[int, Field(ge=1)] = 10) -> Any:
+    """Write `events.jsonl` in the run folder: `{"step": …}` and `{"epoch": …}` with all values.
+
+    Args:
+        every: Steps between two lines of the training loss.
+    """
+    import keras
+
+    class JsonLines(keras.callbacks.Callback):
+        step = 0
+
+        def on_train_begin(self, logs=None):
+            # By the line, so that who reads along sees whole lines.
+            self.file = open(fitting.directory / "events.jsonl", "a", encoding="utf-8", buffering=1)  # noqa: SIM115
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.step += 1
+            if self.step % every == 0:
+                rate = float(self.model.optimizer.learning_rate)
+                self._write({"step": self.step, "next_learning_rate": rate}, logs)
+
+        def on_epoch_end(self, epoch, logs=None):
+            self._write({"epoch": epoch + 1, "step": self.step}, logs)
+
+        def on_train_end(self, logs=None):
+            self.file.close()
+
+        def state(self):
+            return {"step": self.step}
+
+        def restore(self, state):
+            self.step = state["step"]
+
+        def _write(self, place, logs):
+            self.file.write(json.dumps(place | {name: float(value) for name, value in logs.items()}) + "\n")
+
+    return JsonLines()

@@ -1,0 +1,91 @@
+"""NaN guard: go back to the last good state, at a lower rate, when the loss is not a number."""
+
+import logging
+import math
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from tfft.callbacks import Fitting, rate_scale
+from tfft.errors import TrainingError
+
+_log = logging.getLogger("tfft")
+
+
+def build(
+    fitting: Fitting,
+    /,
+    *,
+    retries: Annotated[int, Field(ge=1)] = 3,
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.5,
+    every: Annotated[int, Field(ge=1)] = 50,
+) -> Any:
+    """Keep a good state in memory; return to it and lower all rates when a step spoils the weights.
+
+    The data go on from where they are: the batches since the last good state are not
+    seen again in that epoch. After `retries` returns the next spoilt step ends the run.
+
+    Args:
+        retries: Returns in the whole run.
+        factor: New rates over the old, at each return.
+        every: Steps between two good states; each costs a copy of weights and slots.
+    """
+    import keras
+    import numpy as np
+
+    class NaNGuard(keras.callbacks.Callback):
+        returns = 0
+        step = 0
+
+        def on_train_begin(self, logs=None):
+            self._keep()
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.step += 1
+            if not math.isfinite(logs["loss"]):
+                self._go_back(f"the loss is {logs['loss']}")
+                # Keras shows the mean since the epoch began, which this step has spoilt.
+                self.model.reset_metrics()
+                del logs["loss"]  # dealt with; what finds it ends the training
+            elif self.step % every == 0 and self._is_good():
+                self._keep()
+
+        def on_test_begin(self, logs=None):
+            # What the epoch's last update did shows in no loss of the training.
+            if not self._is_good():
+                self._go_back("weights are not finite")
+
+        def state(self):
+            return {"returns": self.returns, "step": self.step}
+
+        def restore(self, state):
+            self.returns, self.step = state["returns"], state["step"]
+
+        def _variables(self):
+            return [*self.model.trainable_variables, *self.model.optimizer.variables]
+
+        def _is_good(self):
+            return all(np.isfinite(np.asarray(v)).all() for v in self.model.trainable_variables)
+
+        def _keep(self):
+            self.good = {v.path: np.array(v) for v in self._variables()}
+
+        def _go_back(self, reason):
+            if self.returns == retries:
+                raise TrainingError(
+                    f"Step {self.step}: {reason}, after {retries} returns to a good state at lower rates. "
+                    "Lower optimizer.learning_rate, or look at the data of these steps."
+                )
+            self.returns += 1
+            scale = rate_scale(self.model)
+            lower = float(scale) * factor
+            for variable in self._variables():
+                if variable.path in self.good:
+                    variable.assign(self.good[variable.path])
+            scale.assign(lower)
+            _log.info(
+                f"Step {self.step}: {reason}. Went back to the last good state; learning rates are now "
+                f"{lower:.3g} of their peaks (return {self.returns} of {retries})"
+            )
+
+    return NaNGuard()

@@ -1,0 +1,108 @@
+"""One optimizer step: the loss of a batch, what is laid around it, and the update.
+
+A step may take its batch in several micro-batches, so that a large batch fits into
+memory. Their gradients are summed with each row's own share, so that the update is
+that of the large batch, whatever the rows' lengths and however few the last one has;
+the schedule and the optimizer count updates.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfft.losses import RowLoss
+from tfft.regularizers import Batch, Gradients, Loss, Regularizer
+
+
+class Learner(keras.Model):
+    """A model that trains by a loss of its own and validates by the one it is compiled with.
+
+    A shell around shared layers, so that the optimizer's slots are not saved with the
+    weights.
+
+    Args:
+        model: From inputs to logits `[N, labels]`.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        super().__init__(model.input, model.output)
+
+    def learn_by(
+        self, row_loss: RowLoss, regularizers: Sequence[Regularizer], micro_batch_size: int | None
+    ) -> None:
+        """Set what a training step minimises.
+
+        Args:
+            row_loss: Of each row.
+            regularizers: The first is innermost.
+            micro_batch_size: Rows whose gradient is taken at a time; None for all at once.
+        """
+        self._micro_batch_size = micro_batch_size
+
+        def loss(batch: Batch) -> tuple[Any, Any]:
+            logits = self(batch.inputs, training=True)
+            return tf.reduce_sum(batch.weights * row_loss(batch.labels, logits)), logits
+
+        def gradients(batch: Batch) -> tuple[Any, Any, list[Any]]:
+            with tf.GradientTape() as tape:
+                value, logits = whole_loss(batch)
+                scaled = self.optimizer.scale_loss(value)
+            return value, logits, tape.gradient(scaled, self.learned())
+
+        whole_loss: Loss = loss
+        self._gradients: Gradients = gradients
+        for regularizer in regularizers:
+            whole_loss = regularizer.loss(whole_loss)
+            self._gradients = regularizer.gradients(self._gradients)
+
+    def learned(self) -> list[tf.Variable]:
+        """Return the variables that train now."""
+        return [variable.value for variable in self.trainable_variables]
+
+    def train_step(self, data):
+        """Take one optimizer step on (inputs, labels, weights); return the metrics so far."""
+        inputs, labels, weights = data
+        rows = tf.cast(tf.shape(labels)[0], tf.float32)
+        batch = Batch(inputs, labels, weights / rows, tf.constant(1.0))
+        if self._micro_batch_size is None:
+            loss, logits, gradients = self._gradients(batch)
+        else:
+            loss, logits, gradients = self._in_micro_batches(batch, self._micro_batch_size)
+        self.optimizer.apply(gradients, self.trainable_variables)
+        self._loss_tracker.update_state(loss, sample_weight=rows)
+        return self.compute_metrics(inputs, labels, logits)
+
+    def _in_micro_batches(self, batch: Batch, size: int) -> tuple[Any, Any, list[Any]]:
+        rows = tf.shape(batch.labels)[0]
+        pieces = (rows + size - 1) // size
+
+        def piece(number, loss, logits, gradients):
+            # All of one shape, as XLA wants it: the last is filled up with the last row, at no weight.
+            numbers = number * size + tf.range(size)
+            real = tf.cast(numbers < rows, tf.float32)
+            take = tf.minimum(numbers, rows - 1)
+            inputs, labels, weights = tf.nest.map_structure(
+                lambda tensor: tf.gather(tensor, take), (batch.inputs, batch.labels, batch.weights)
+            )
+            share = tf.reduce_sum(real) / tf.cast(rows, tf.float32)
+            more_loss, more_logits, more = self._gradients(Batch(inputs, labels, weights * real, share))
+            total = [
+                so_far if gradient is None else so_far + gradient
+                for so_far, gradient in zip(gradients, more, strict=True)
+            ]
+            return number + 1, loss + more_loss, logits.write(number, more_logits), total
+
+        _, loss, logits, gradients = tf.while_loop(
+            lambda number, *_: number < pieces,
+            piece,
+            (
+                0,
+                0.0,
+                tf.TensorArray(tf.float32, size=pieces, element_shape=[size, self.output.shape[-1]]),
+                [tf.zeros_like(variable) for variable in self.learned()],
+            ),
+            parallel_iterations=1,  # side by side they would fill the memory that they are to save
+        )
+        return loss, logits.concat()[:rows], gradients

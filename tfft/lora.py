@@ -1,0 +1,58 @@
+"""LoRA: the pretrained kernels stay, and a product of two thin matrices is learned beside each.
+
+Keras's own layers do it; here they are chosen, and merged again, so that serving pays
+nothing.
+
+Source: Hu et al. 2022, "LoRA: Low-Rank Adaptation of Large Language Models",
+section 4.1, equation 3. https://arxiv.org/abs/2106.09685
+"""
+
+from collections.abc import Sequence
+
+import keras
+
+from tfft.errors import SettingError
+
+RULES = (("name:*/lora_*", True), ("name:*", False))
+"""What trains in a backbone with LoRA, besides what the config's own rules say."""
+
+
+def enable(backbone: keras.Model, *, rank: int, alpha: float, targets: Sequence[str]) -> None:
+    """Give layers of a backbone a learned product of rank `rank`, zero at first.
+
+    Args:
+        backbone: Any KerasHub backbone.
+        rank: Width of the thin matrices.
+        alpha: The product is scaled by alpha / rank.
+        targets: Names of layers, as in `query`; none for KerasHub's choice for this
+            backbone, query and value.
+
+    Raises:
+        SettingError: A target names no layer that can take it.
+    """
+    able = [layer for layer in backbone._flatten_layers(include_self=False) if hasattr(layer, "enable_lora")]
+    names = sorted({layer.name for layer in able})
+    for index, name in enumerate(targets):
+        if name not in names:
+            raise SettingError(
+                f"lora.targets.{index}", name, "must be a layer that can take LoRA", fix=f"Known: {names}."
+            )
+    wanted = targets or backbone.default_lora_layer_names()
+    for layer in able:
+        if layer.name in wanted:
+            layer.enable_lora(rank, lora_alpha=alpha)
+
+
+def merge(trained: keras.Model, plain: keras.Model) -> None:
+    """Give a model without LoRA the weights that answer as the trained one does.
+
+    Args:
+        trained: With LoRA.
+        plain: Of the same layers without.
+    """
+    layers = (model._flatten_layers(include_self=False) for model in (trained, plain))
+    for source, target in zip(*layers, strict=True):
+        own = {v.name: v for v in source._trainable_variables + source._non_trainable_variables}
+        for variable in target._trainable_variables + target._non_trainable_variables:
+            merges = getattr(source, "lora_enabled", False) and variable.name in ("kernel", "embeddings")
+            variable.assign(getattr(source, variable.name) if merges else own[variable.name])

@@ -1,0 +1,121 @@
+"""The phases of a run: from which step on which variables train, and at which rates.
+
+Joins freezing and learning rates: the stages that an unfreezing plug-in gives are
+laid over the config's `freeze`, counted in steps, and every variable that trains in
+a phase gets exactly one rate.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tfft import freezing, learning_rates
+from tfft.errors import SettingError
+from tfft.layer_groups import HEAD, Group
+from tfft.learning_rates import Segment
+from tfft.unfreezing import Stage
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of a run in which one set of variables trains.
+
+    Attributes:
+        start: Its first step.
+        trains: Whether a variable trains, by its path.
+        multiplier_of: Factor on the schedule's rate, by a variable's path.
+        peak: Peak of the schedule that is in force.
+    """
+
+    start: int
+    trains: Mapping[str, bool]
+    multiplier_of: Mapping[str, float]
+    peak: float
+
+
+def plan(
+    groups: Sequence[Group],
+    stages: Sequence[Stage],
+    rules: freezing.Rules,
+    *,
+    steps_per_epoch: int,
+    total_steps: int,
+    warmup: float,
+    learning_rate: float,
+    head_learning_rate: float | None,
+    layer_decay: float,
+    rates: Sequence[tuple[str, float]],
+) -> tuple[list[Phase], list[Segment]]:
+    """Return the phases of a run and the segments of its schedule.
+
+    Args:
+        groups: All layers from the input upward; the last is the head.
+        stages: At least one.
+        rules: What the config freezes in all stages.
+        steps_per_epoch: Steps in which each row is seen once.
+        total_steps: Of the whole run.
+        warmup: Share of each segment over which the rate rises.
+        learning_rate: Peak rate of the first segment, if its stage has none of its own.
+        head_learning_rate: Peak rate of the head, where a stage has none of its own.
+        layer_decay: As in `learning_rates.multipliers`.
+        rates: The rules of `learning_rates.multipliers`.
+
+    Raises:
+        SettingError: A rule decides nothing, a stage trains nothing, or the run is too
+            short for the stages.
+    """
+    starts = _starts(stages, steps_per_epoch, total_steps)
+    base = freezing.decide(groups[:-1], rules)
+    phases: list[Phase] = []
+    opened: list[tuple[int, float]] = []  # start and peak of each segment
+    for start, stage in zip(starts, stages, strict=True):
+        if stage.learning_rate is not None or not opened:
+            opened.append((start, stage.learning_rate or learning_rate))
+        peak = opened[-1][1]
+        trains = {
+            variable.path: group.name not in stage.frozen and (group.name == HEAD or base[variable.path])
+            for group in groups
+            for variable in group.variables
+        }
+        if not any(trains.values()):
+            raise SettingError(
+                "unfreezing",
+                ", ".join(stage.frozen),
+                f"must leave something to train from step {start} on; with freeze it leaves nothing",
+                fix="Freeze less, or leave unfreezing out.",
+            )
+        multiplier_of = learning_rates.multipliers(
+            groups,
+            learning_rate=peak,
+            head_learning_rate=stage.head_learning_rate or head_learning_rate,
+            layer_decay=layer_decay,
+            rules=rates,
+        )
+        phases.append(Phase(start, trains, multiplier_of, peak))
+    ends = [*(start for start, _ in opened[1:]), total_steps]
+    segments = [
+        Segment(start, end - start, round(warmup * (end - start)), peak)
+        for (start, peak), end in zip(opened, ends, strict=True)
+    ]
+    return phases, segments
+
+
+def table(groups: Sequence[Group], phase: Phase) -> list[dict[str, str | int | float]]:
+    """Put a phase in force and return `freezing.table` of it."""
+    freezing.apply(groups, phase.trains)
+    return freezing.table(groups, {path: m * phase.peak for path, m in phase.multiplier_of.items()})
+
+
+def _starts(stages: Sequence[Stage], steps_per_epoch: int, total_steps: int) -> list[int]:
+    starts = [0]
+    for stage in stages[:-1]:
+        length = str(stage.length)
+        unit = steps_per_epoch if "epoch" in length else total_steps / 100 if "%" in length else 1
+        starts.append(starts[-1] + max(1, round(float(length.rstrip(" %epochst")) * unit)))
+    if starts[-1] >= total_steps:
+        raise SettingError(
+            "unfreezing",
+            ", ".join(str(stage.length) for stage in stages[:-1]),
+            f"must end before the run does: its last stage would start at step {starts[-1]} of {total_steps}",
+            fix="Raise training.epochs, or make the stages shorter.",
+        )
+    return starts

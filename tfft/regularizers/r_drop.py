@@ -1,0 +1,40 @@
+"""R-Drop: two passes with different dropout must agree.
+
+Source: Liang et al. 2021, "R-Drop: Regularized Dropout for Neural Networks",
+section 2.2, equations 1-3. https://arxiv.org/abs/2106.14448
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from tfft.regularizers import Batch, Loss, Parts, Regularizer
+
+
+def build(parts: Parts, /, *, alpha: Annotated[float, Field(gt=0)] = 1.0) -> Regularizer:
+    """Run every row twice and add the divergence of the two answers; a step costs twice as much.
+
+    The loss is the mean of the two passes' losses plus alpha / 4 times the sum of the
+    two Kullback-Leibler divergences: half of the paper's, which sums the two losses,
+    so that the gradient has the size that it has without R-Drop. Without dropout the
+    passes are equal and there is nothing to agree on.
+
+    Args:
+        alpha: Weight of the divergence; the paper has 1 to 5.
+    """
+    import tensorflow as tf
+
+    def around(inner: Loss) -> Loss:
+        def twice(batch: Batch):
+            both = tf.nest.map_structure(lambda x: tf.concat([x, x], axis=0), batch.inputs)
+            labels, weights = (tf.concat([x, x], axis=0) for x in (batch.labels, batch.weights))
+            loss, logits = inner(Batch(both, labels, weights / 2, batch.share))
+            first, second = tf.split(logits, 2, axis=0)
+            # KL(p|q) + KL(q|p) = sum (p - q) (log p - log q)
+            logs = tf.nn.log_softmax(first) - tf.nn.log_softmax(second)
+            apart = tf.reduce_sum((tf.nn.softmax(first) - tf.nn.softmax(second)) * logs, axis=-1)
+            return loss + alpha / 4 * tf.reduce_sum(batch.weights * apart), first
+
+        return twice
+
+    return Regularizer(loss=around)

@@ -1,0 +1,31 @@
+"""What the log shows as tables."""
+
+import io
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+
+def layers(rows: Sequence[Mapping], title: str) -> Table:
+    """Return the table of layers, of what trains in each, and how fast."""
+    table = Table(title=title, title_justify="left")
+    for heading in ("layer", "trainable", "frozen", "peak learning rate"):
+        table.add_column(heading, justify="left" if heading == "layer" else "right")
+    for row in rows:
+        low, high = row["lowest_learning_rate"], row["learning_rate"]
+        rate = f"{high:.2e}" if low == high else f"{low:.2e} to {high:.2e}"
+        numbers = (f"{row['trainable']:,}", f"{row['frozen']:,}")
+        table.add_row(row["layer"], *numbers, rate if row["trainable"] else "-")
+    table.add_section()
+    trainable, frozen = (sum(row[key] for row in rows) for key in ("trainable", "frozen"))
+    share = f"{trainable / (trainable + frozen):.2%} train"
+    table.add_row("all", f"{trainable:,}", f"{frozen:,}", share)
+    return table
+
+
+def text(table: Table) -> str:
+    """Return a table as lines of text."""
+    stream = io.StringIO()
+    Console(file=stream, width=100, color_system=None).print(table)
+    return stream.getvalue().rstrip()
