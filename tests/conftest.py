@@ -33,6 +33,16 @@ def tiny_preset(tmp_path_factory):
     return folder
 
 
+def bert_preprocessor(sequence_length: int):
+    """Return the preprocessor of a lower-case BERT with the tiny vocabulary."""
+    from tfft import preprocessor
+    from tfft.word_piece import Tokenization, Tokenizer
+
+    tokenizer = Tokenizer(VOCABULARY, Tokenization(lowercase=True, strip_accents=True))
+    frame = preprocessor.frame(tokenizer, start="[CLS]", end="[SEP]", blank=None, pad="[PAD]")
+    return preprocessor.Preprocessor(tokenizer, frame, sequence_length)
+
+
 def write_hugging_face(folder: Path, **changes) -> None:
     """Write config, vocabulary and random weights as Hugging Face tools do."""
     from safetensors.numpy import save_file

@@ -24,15 +24,21 @@ ALLOWED = {
     # It joins the parts of the model as run joins the parts of the story.
     "classifier": {
         "backbone",
+        "byte_pair",
+        "families",
         "head",
         "layer_groups",
         "lora",
         "plugins",
         "preprocessor",
         "saved_model",
+        "sentence_piece",
         "tasks",
         "threshold",
+        "word_piece",
     },
+    # One door for both formats and all families; each of the three has an idea of its own.
+    "backbone": {"dropout", "families", "hugging_face"},
     # Both are ordered rules over the groups of layers.
     "freezing": {"layer_groups"},
     "learning_rates": {"layer_groups", "schedules"},

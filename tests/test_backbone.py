@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import VOCABULARY, write_hugging_face
 from tfft import backbone
-from tfft.errors import PresetError, SettingError
+from tfft.errors import PresetError
 
 
 def inputs():
@@ -39,7 +39,8 @@ def test_load_takes_from_the_config_what_keras_hub_leaves_out(tmp_path):
         attention_probs_dropout_prob=0.25, type_vocab_size=3,
     )  # fmt: skip
     model, architecture = backbone.load(tmp_path, dropout=None)
-    assert (architecture.dropout, architecture.activation) == (0.25, "relu")
+    assert architecture.dropout == {"embeddings": 0.25, "attention": 0.25, "hidden": 0.25}
+    assert architecture.activation == "relu"
     assert architecture.layer_norm_epsilon == 1e-5
     block = model.get_layer("transformer_layer_1")
     assert block._feedforward_layer_norm.epsilon == block._self_attention_layer_norm.epsilon == 1e-5
@@ -71,14 +72,15 @@ def test_load_keras_hub_format(tmp_path):
     made.save_to_preset(str(tmp_path))
     backbone.verify(tmp_path, sha256=None)
     loaded, architecture = backbone.load(tmp_path, dropout=0.3)
-    assert (architecture.activation, architecture.dropout) == ("gelu_tanh", 0.3)
+    assert architecture.activation == "gelu_tanh"
+    assert architecture.dropout == {"embeddings": 0.3, "attention": 0.3, "hidden": 0.3}
     np.testing.assert_array_equal(made(inputs())["pooled_output"], loaded(inputs())["pooled_output"])
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model_type": "roberta"}, "holds a 'roberta' model; tfft takes BERT backbones"),
+        ({"model_type": "mamba"}, "holds a 'mamba' model in Hugging Face's format, .* It takes albert, bert"),
         ({"position_embedding_type": "relative_key"}, "position_embedding_type 'relative_key'"),
         ({"is_decoder": True}, "is_decoder True"),
         ({"hidden_act": "mish"}, "hidden_act 'mish'; known are gelu, "),
@@ -90,18 +92,12 @@ def test_load_refuses_what_keras_hub_cannot_compute(tmp_path, changes, message):
         backbone.load(tmp_path, dropout=None)
 
 
-def test_two_dropout_rates_must_be_settled(tmp_path):
-    write_hugging_face(tmp_path, attention_probs_dropout_prob=0.0)
-    with pytest.raises(SettingError, match=r"backbone\.dropout: must be set.*Set backbone\.dropout to 0\.1"):
-        backbone.load(tmp_path, dropout=None)
-    assert backbone.load(tmp_path, dropout=0.2)[1].dropout == 0.2
-
-
-def test_load_explains_damaged_weights(tmp_path):
-    write_hugging_face(tmp_path)
-    (tmp_path / "model.safetensors").write_bytes(b"\x08" + b"\0" * 20)
-    with pytest.raises(PresetError, match="cannot be read as a BERT checkpoint"):
-        backbone.load(tmp_path, dropout=None)
+def test_both_dropout_rates_of_a_checkpoint_are_taken(tmp_path):
+    write_hugging_face(tmp_path, attention_probs_dropout_prob=0.0, hidden_dropout_prob=0.2)
+    model, architecture = backbone.load(tmp_path, dropout=None)
+    assert architecture.dropout == {"embeddings": 0.2, "attention": 0.0, "hidden": 0.2}
+    assert backbone.load(tmp_path, dropout=0.3)[1].dropout["attention"] == 0.3
+    assert model.get_layer("embeddings_dropout").rate == 0.2
 
 
 def test_load_names_the_tensor_that_is_missing_or_of_another_shape(tmp_path):
@@ -175,6 +171,7 @@ def test_verify_names_what_is_missing(tmp_path):
         ({"pooling_mode_cls_token": True}, "cls"),
         ({"pooling_mode_mean_tokens": True}, "mean"),
         ({"pooling_mode_max_tokens": True}, "max"),
+        ({"pooling_mode_lasttoken": True}, "last"),
         ({"pooling_mode_mean_sqrt_len_tokens": True}, None),
     ],
 )
@@ -218,7 +215,7 @@ def test_the_hash_is_that_of_the_file_which_is_read(tmp_path):
         ("[]", r"config\.json holds no keys and values"),
         ('{"model_type": "bert"}', r"its config\.json has no 'hidden_act'"),
         ('{"class_name": "BertBackbone"}', r"its config\.json has no 'config'"),
-        ('{"class_name": "GemmaBackbone"}', "holds a GemmaBackbone; tfft takes BERT backbones"),
+        ('{"class_name": "T5Backbone"}', r"holds a T5Backbone; tfft takes BertBackbone, .*SmolLM3Backbone"),
     ],
 )
 def test_a_damaged_config_is_named(tmp_path, content, message):

@@ -228,6 +228,11 @@ KNOWN = ", ".join(config.Config.model_fields)
         (["  sequence_length: 2"], "backbone.sequence_length (line 5): must be at least 3, got 2"),
         (["  dropout: 1"], "backbone.dropout (line 5): must be below 1, got 1"),
         (["  dropout: true"], "backbone.dropout (line 5): must be a number, got true"),
+        (["  dropout: {hidden: 2}"], "backbone.dropout.hidden (line 5): must be below 1, got 2"),
+        (
+            ["  dropout: {hiden: 0.2}"],
+            "backbone.dropout.hiden (line 5): unknown key. Did you mean hidden?",
+        ),
         (["  sha256: abc"], "backbone.sha256 (line 5): must match pattern '^[0-9a-f]{64}$', got 'abc'"),
         (["  sha256: 123"], "backbone.sha256 (line 5): must be text, got 123; put it in quotes"),
         (

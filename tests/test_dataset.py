@@ -9,11 +9,10 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import VOCABULARY
+from tests.conftest import VOCABULARY, bert_preprocessor
 from tfft import dataset
-from tfft.preprocessor import Preprocessor, Tokenization
 
-TOKENIZER = Preprocessor(VOCABULARY, Tokenization(True, True), 16)
+TOKENIZER = bert_preprocessor(16)
 
 
 @given(

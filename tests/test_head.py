@@ -22,6 +22,7 @@ def test_pooling_by_numpy(model):
     weights = MASK[:, :, None]
     expected = {
         "cls": tokens[:, 0],
+        "last": tokens[[0, 1], [4, 2]],  # the second row has three tokens
         "mean": (tokens * weights).sum(1) / weights.sum(1),
         "max": np.where(weights == 1, tokens, -np.inf).max(1),
         "pooler": np.array(model(INPUTS)["pooled_output"]),
@@ -31,7 +32,7 @@ def test_pooling_by_numpy(model):
         np.testing.assert_allclose(found, wanted, atol=1e-6, err_msg=pooling)
 
 
-@pytest.mark.parametrize("pooling", ["cls", "mean", "max", "pooler"])
+@pytest.mark.parametrize("pooling", ["cls", "last", "mean", "max", "pooler"])
 def test_more_padding_changes_nothing(model, pooling):
     encoder = head.encoder(model, pooling=pooling)
     wider = {name: np.pad(value, ((0, 0), (0, 4))) for name, value in INPUTS.items()}

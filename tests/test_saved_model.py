@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import VOCABULARY
+from tests.conftest import bert_preprocessor
 from tfft import backbone, head, reload_probe, saved_model
-from tfft.errors import RunError
-from tfft.preprocessor import Preprocessor, Tokenization
+from tfft.errors import PresetError, RunError
 from tfft.tasks import text_classification
 
 
@@ -24,7 +23,7 @@ def parts(tiny_preset):
     encoder = head.encoder(body, pooling="mean")
     top = head.dense(8, 2, hidden_layers=[], activation="gelu", dropout=0.5, initializer="glorot_uniform")
     model = head.join(encoder, top)
-    preprocessor = Preprocessor(VOCABULARY, Tokenization(True, True), 16)
+    preprocessor = bert_preprocessor(16)
     task = text_classification.build(["bad", "good"])
     return preprocessor, model, task
 
@@ -120,3 +119,34 @@ def test_the_probe_cannot_import_keras(export):
     )
     assert json.loads(done.stdout)["label"][0] in ("bad", "good")
     assert "import of keras halted" in done.stderr
+
+
+def test_a_signature_that_needs_python_is_refused(parts):
+    _, model, task = parts
+
+    def by_python(text):
+        ids = tf.numpy_function(lambda rows: np.full([len(rows), 3], 2, np.int32), [text], tf.int32)
+        ids.set_shape([None, 3])
+        return {"token_ids": ids, "segment_ids": ids * 0, "padding_mask": ids * 0 + 1}
+
+    serve = saved_model.signature(by_python, model, task.answer)
+    with pytest.raises(PresetError, match=r"needs PyFunc, which TensorFlow Serving does not have: it could "):
+        saved_model.check_operations(serve)
+
+
+def test_a_signature_inside_of_which_python_is_needed_is_refused(parts):
+    preprocessor, model, task = parts
+    inner = tf.function(lambda text: tf.py_function(lambda rows: rows, [text], tf.string))
+
+    def by_python(text):
+        text = inner(text)
+        text.set_shape([None])
+        return preprocessor(text)
+
+    with pytest.raises(PresetError, match="needs EagerPyFunc"):
+        saved_model.check_operations(saved_model.signature(by_python, model, task.answer))
+
+
+def test_what_tensorflow_and_tensorflow_text_have_passes(parts):
+    preprocessor, model, task = parts
+    saved_model.check_operations(saved_model.signature(preprocessor, model, task.answer))

@@ -1,9 +1,6 @@
-"""A preset folder to a KerasHub BERT backbone that computes what the checkpoint was trained to compute.
+"""A preset folder to a KerasHub backbone that computes what the checkpoint was trained to compute.
 
-KerasHub reads its own format. Its converter for Hugging Face's leaves out what the
-config says of the activation, the epsilon of the layer norms and dropout, and its
-last release for Python 3.10 knows only checkpoints with old names; so those folders
-are read here, every tensor by its name and shape.
+KerasHub's own format is read here, Hugging Face's in `hugging_face.py`.
 
 BERT's original code and KerasHub use the tanh form of GELU; most later checkpoints,
 `hidden_act: gelu`, were trained with the erf form (Hendrycks & Gimpel 2016,
@@ -11,49 +8,46 @@ https://arxiv.org/abs/1606.08415). The difference shows in the third decimal of 
 outputs, so the form follows the checkpoint.
 """
 
+import functools
 import hashlib
+import inspect
 import json
-import math
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 import keras_hub
-import numpy as np
-import safetensors.numpy
+from keras import ops
 
-from tfft.errors import PresetError, SettingError
+from tfft import dropout as dropouts
+from tfft import families, hugging_face
+from tfft.errors import PresetError
 
-_ACTIVATIONS = {
-    "gelu": "gelu_erf",
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "gelu_fast": "gelu_tanh",
-    "relu": "relu",
-    "silu": "silu",
-    "swish": "silu",
-}
-_HUGGING_FACE_WEIGHTS = ("model.safetensors.index.json", "model.safetensors")
 _KERAS_HUB_WEIGHTS = ("model.weights.json", "model.weights.h5")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+# Said of every Keras layer; a run builds in its own precision and under its own name.
+_NOT_OF_THE_ARCHITECTURE = ("name", "trainable", "dtype")
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """All that determines what a BERT backbone computes, but for its weights."""
+    """All that determines what a backbone computes, but for its weights.
 
-    vocabulary_size: int
-    num_layers: int
-    num_heads: int
-    hidden_dim: int
-    intermediate_dim: int
-    max_sequence_length: int
-    num_segments: int
-    dropout: float
-    activation: str
-    layer_norm_epsilon: float
+    Attributes:
+        backbone: Name of the class in `keras_hub.models`.
+        arguments: Of its constructor.
+        dropout: Rate at each place that has one; see `dropout.py`.
+        activation: Of BERT's feedforward layers; None is the class's own.
+        layer_norm_epsilon: Of BERT's layer norms; None is the class's own.
+    """
+
+    backbone: str
+    arguments: Mapping[str, Any]
+    dropout: Mapping[str, float]
+    activation: str | None = None
+    layer_norm_epsilon: float | None = None
 
 
 def verify(folder: Path, *, sha256: str | None) -> None:
@@ -84,7 +78,7 @@ def weights_file(folder: Path) -> Path:
         PresetError: There is none, or only a pickle.
     """
     # The config tells the format, so that no file of the other format is taken for the weights.
-    names = _HUGGING_FACE_WEIGHTS if "model_type" in _config(folder) else _KERAS_HUB_WEIGHTS
+    names = hugging_face.WEIGHTS if "model_type" in _config(folder) else _KERAS_HUB_WEIGHTS
     for name in names:
         if (folder / name).is_file():
             return folder / name
@@ -98,53 +92,134 @@ def weights_file(folder: Path) -> Path:
     raise PresetError(f"backbone.preset: {folder} holds no weights; expected {' or '.join(names)}.")
 
 
+def kind_of_tokens(folder: Path) -> str:
+    """Return the name of the backbone class whose checkpoints see a text as this folder's does."""
+    config = _config(folder)
+    if "model_type" in config:
+        hugging_face.backbone_name(folder, config)
+        return hugging_face.tokens_of(folder, config)
+    return config.get("class_name", "unknown")
+
+
+def tokenizer_name(folder: Path) -> str | None:
+    """Return the class of the folder's tokenizer, where its files tell one of KerasHub's."""
+    if (folder / "tekken.json").is_file() and not (folder / "tokenizer.model").is_file():
+        return "MistralTekkenTokenizer"
+    if "model_type" in _config(folder) or not (folder / "tokenizer.json").is_file():
+        return None
+    return _json(folder / "tokenizer.json").get("class_name")
+
+
 def has_pooler(folder: Path) -> bool:
-    """Return whether the checkpoint has weights for BERT's pooler; masked language models have none."""
-    return "model_type" not in _config(folder) or "pooler.dense.weight" in _hugging_face_tensors(folder)
+    """Return whether the checkpoint has weights for a pooler, where its class has one.
+
+    Masked language models in Hugging Face's format have none.
+    """
+    if "model_type" not in _config(folder):
+        return True
+    return any(name.startswith("pooler.") for name in hugging_face.tensors_of(folder))
 
 
-def load(folder: Path, *, dropout: float | None) -> tuple[keras.Model, Architecture]:
+def load(
+    folder: Path, *, dropout: float | Mapping[str, float | None] | None
+) -> tuple[keras.Model, Architecture]:
     """Load a pretrained backbone from a verified folder.
 
     Args:
         folder: In KerasHub or Hugging Face format.
-        dropout: Rate for the parts that train; None takes the checkpoint's.
+        dropout: Rate for the parts that train, one or by place (`embeddings`, `attention`,
+            `hidden`); None takes the checkpoint's.
 
     Returns:
-        A `keras_hub.models.BertBackbone` with its weights, and its architecture.
+        A backbone of `keras_hub.models` with its weights, and its architecture.
 
     Raises:
-        PresetError: The model is not a BERT, or does what KerasHub's BERT cannot.
-        SettingError: The checkpoint has two dropout rates and none is set.
+        PresetError: tfft does not take its family, or it does what KerasHub's class cannot.
+        SettingError: A dropout rate is set where the backbone has no dropout.
     """
     config = _config(folder)
+    activation = epsilon = None
     try:
         if "model_type" in config:
-            architecture = _from_hugging_face(folder, config, dropout)
-            backbone = build(architecture)
-            _assign_hugging_face(folder, backbone)
-            return backbone, architecture
-        if config.get("class_name") != "BertBackbone":
-            kind = config.get("class_name", "unknown")
-            raise PresetError(f"backbone.preset: {folder} holds a {kind}; tfft takes BERT backbones.")
-        architecture = _from_keras_hub(config["config"], dropout)
+            name = hugging_face.backbone_name(folder, config)
+            rates = hugging_face.dropout(config)
+            _class(name)
+            if name == "BertBackbone":
+                arguments = hugging_face.bert_arguments(folder, config)
+                activation, epsilon = arguments.pop("activation"), arguments.pop("layer_norm_epsilon")
+                arguments["dropout"] = rates["hidden"]
+        else:
+            name = config.get("class_name", "unknown")
+            _class(name)
+            arguments = {
+                key: value for key, value in config["config"].items() if key not in _NOT_OF_THE_ARCHITECTURE
+            }
+            rates = dropouts.from_arguments(arguments)
+            if arguments.get("vision_encoder") is not None:
+                raise PresetError(
+                    f"backbone.preset: {folder} holds a {name} that sees images, too; tfft takes its "
+                    "text-only form. Choose the preset of that."
+                )
+            if name == "BertBackbone":  # what KerasHub's converters and Google's own code have
+                activation, epsilon = "gelu_tanh", 1e-12
     except KeyError as error:
-        raise _damaged(folder, f"its config.json has no {error}") from error
+        raise hugging_face.damaged(folder, f"its config.json has no {error}") from error
     try:
-        backbone = keras_hub.models.BertBackbone.from_preset(str(folder), dropout=architecture.dropout)
+        if "model_type" in config and name != "BertBackbone":
+            model = hugging_face.convert(folder, config, name)
+            arguments = _arguments(model)
+        else:
+            model = _build(name, arguments)
+            if "model_type" in config:
+                hugging_face.assign_bert(folder, model)
+            else:
+                model.load_weights(str(weights_file(folder)))
+    except PresetError:
+        raise
     except Exception as error:  # KerasHub and h5py each raise their own kinds
-        raise _damaged(folder, f"{type(error).__name__}: {error}") from error
-    _apply(architecture, backbone)
-    return backbone, architecture
+        raise hugging_face.damaged(folder, f"{type(error).__name__}: {error}") from error
+    _drop_output_projection(model)
+    rates = dropouts.chosen(dropout, rates, model)
+    architecture = Architecture(name, arguments, rates, activation, epsilon)
+    _apply(architecture, model)
+    return model, architecture
 
 
 def build(architecture: Architecture) -> keras.Model:
-    """Build a backbone with random weights."""
-    arguments = asdict(architecture)
-    del arguments["activation"], arguments["layer_norm_epsilon"]
-    backbone = keras_hub.models.BertBackbone(**arguments)
+    """Build a backbone with random weights.
+
+    Raises:
+        PresetError: tfft or the installed KerasHub has no such class.
+    """
+    backbone = _build(architecture.backbone, architecture.arguments)
+    _drop_output_projection(backbone)
     _apply(architecture, backbone)
     return backbone
+
+
+def positions(backbone: keras.Model) -> int | None:
+    """Return the longest row in tokens that the backbone takes, None where nothing limits it."""
+    for name in ("max_sequence_length", "max_position_embeddings"):
+        if (found := getattr(backbone, name, None)) is not None:
+            return found
+    return None
+
+
+def is_causal(backbone: keras.Model) -> bool:
+    """Return whether a token sees only those before it."""
+    # The embedding models among Gemma 3 look both ways.
+    return families.of(type(backbone).__name__).is_causal and not getattr(
+        backbone, "use_bidirectional_attention", False
+    )
+
+
+def mixes_padding(backbone: keras.Model) -> bool:
+    """Return whether padding reaches the vectors of real tokens.
+
+    F-Net mixes all places of a row by a Fourier transform and takes no padding mask. RoFormer V2
+    takes none either, but makes its own from the ids.
+    """
+    return type(backbone).__name__ == "FNetBackbone"
 
 
 def declared_pooling(folder: Path) -> str | None:
@@ -157,6 +232,7 @@ def declared_pooling(folder: Path) -> str | None:
         ("cls", "pooling_mode_cls_token"),
         ("max", "pooling_mode_max_tokens"),
         ("mean", "pooling_mode_mean_tokens"),
+        ("last", "pooling_mode_lasttoken"),
     ):
         if declared.get(key):
             return pooling
@@ -166,114 +242,75 @@ def declared_pooling(folder: Path) -> str | None:
 def layers(backbone: keras.Model) -> Iterator[tuple[str, int, list[keras.layers.Layer]]]:
     """Yield (name, depth, layers) from the input upward; depth counts from 0, the embeddings.
 
-    The pooler stands between the top block and the head, at the depth of the head's
-    neighbour: it is as deep as one more block.
+    - `embeddings`: all that a token passes before the first block, norms, projections and
+      DeBERTa's table of distances included.
+    - `block N`: one block, at the depth N + 1. The norm after the top block belongs to that
+      block: it is scaled for the block's outputs. ALBERT's blocks share their weights, and
+      what is shared can have one depth and one rate only: blocks that share are one.
+    - `pooler`, where there is one: between the top block and the head, as deep as one more block.
     """
-    embeddings = ("token_embedding", "position_embedding", "segment_embedding", "embeddings_layer_norm")
-    yield (
-        "embeddings",
-        0,
-        [
-            *map(backbone.get_layer, embeddings),
-            backbone.get_layer("embeddings_dropout"),
-        ],
-    )
-    for index in range(backbone.num_layers):
-        yield f"block {index}", index + 1, [backbone.get_layer(f"transformer_layer_{index}")]
-    yield "pooler", backbone.num_layers + 1, [backbone.get_layer("pooled_dense")]
+    output = backbone.output
+    tokens = output["sequence_output"] if isinstance(output, dict) else output
+    trunk = {id(layer) for layer in keras.Model(backbone.input, tokens).layers}
+    blocks = [
+        list(block) if isinstance(block, (list, tuple)) else [block] for block in backbone.transformer_layers
+    ]
+    in_blocks = {id(layer) for block in blocks for layer in block}
+    # Keras keeps the layers in an order in which each comes after those that it reads.
+    first = next(index for index, layer in enumerate(backbone.layers) if id(layer) in in_blocks)
+    others = [
+        (index < first, layer)
+        for index, layer in enumerate(backbone.layers)
+        if id(layer) in trunk and id(layer) not in in_blocks
+        if not isinstance(layer, keras.layers.InputLayer)
+    ]
+    yield "embeddings", 0, [layer for is_below, layer in others if is_below]
+    blocks[-1] += [layer for is_below, layer in others if not is_below]
+    for index, block in enumerate(blocks):
+        yield f"block {index}", index + 1, block
+    pooler = [layer for layer in backbone.layers if id(layer) not in trunk and layer.weights]
+    if pooler:
+        yield "pooler", len(blocks) + 1, pooler
 
 
-def _from_hugging_face(folder: Path, config: dict, dropout: float | None) -> Architecture:
-    if config["model_type"] != "bert":
+def _class(name: str) -> type[keras.Model]:
+    """Return a class that tfft takes, by its name; no other name is ever looked up."""
+    families.of(name)
+    found = getattr(keras_hub.models, name, None)
+    if found is None:
         raise PresetError(
-            f"backbone.preset: {folder} holds a {config['model_type']!r} model; tfft takes BERT backbones."
+            f"backbone.preset: the installed KerasHub {keras_hub.__version__} has no {name}. "
+            "Install a newer keras-hub, or choose another preset."
         )
-    for key, only in (("position_embedding_type", "absolute"), ("is_decoder", False)):
-        if config.get(key, only) != only:
-            raise PresetError(
-                f"backbone.preset: {folder} has {key} {config[key]!r}; KerasHub's BERT knows {only!r} only."
-            )
-    if config["hidden_act"] not in _ACTIVATIONS:
-        raise PresetError(
-            f"backbone.preset: {folder} has hidden_act {config['hidden_act']!r}; "
-            f"known are {', '.join(_ACTIVATIONS)}."
-        )
-    if dropout is None:
-        dropout = config.get("hidden_dropout_prob", 0.1)
-        attention = config.get("attention_probs_dropout_prob", dropout)
-        if attention != dropout:
-            raise SettingError(
-                "backbone.dropout",
-                None,
-                f"must be set, for the checkpoint has {dropout} in its layers and {attention} in its "
-                "attention and KerasHub's BERT has one rate",
-                fix=f"Set backbone.dropout to {dropout}.",
-            )
-    return Architecture(
-        vocabulary_size=config["vocab_size"],
-        num_layers=config["num_hidden_layers"],
-        num_heads=config["num_attention_heads"],
-        hidden_dim=config["hidden_size"],
-        intermediate_dim=config["intermediate_size"],
-        max_sequence_length=config["max_position_embeddings"],
-        num_segments=config.get("type_vocab_size", 2),
-        dropout=dropout,
-        activation=_ACTIVATIONS[config["hidden_act"]],
-        layer_norm_epsilon=config.get("layer_norm_eps", 1e-12),
-    )
+    return found
 
 
-def _from_keras_hub(config: dict, dropout: float | None) -> Architecture:
-    names = (
-        "vocabulary_size", "num_layers", "num_heads", "hidden_dim", "intermediate_dim",
-        "max_sequence_length", "num_segments",
-    )  # fmt: skip
-    return Architecture(
-        **{name: config[name] for name in names},
-        dropout=config["dropout"] if dropout is None else dropout,
-        activation="gelu_tanh",  # what KerasHub's converters and Google's own code have
-        layer_norm_epsilon=1e-12,
-    )
+def _build(name: str, arguments: Mapping[str, Any]) -> keras.Model:
+    found = _class(name)
+    return found.from_config(dropouts.positive(found, arguments))
 
 
-def _assign_hugging_face(folder: Path, backbone: keras.Model) -> None:
-    """Give a backbone the weights of `model.safetensors`, or of the files that its index names."""
-    tensors = _hugging_face_tensors(folder)
-    for variable, name in _hugging_face_names(backbone):
-        if name not in tensors and name.startswith("pooler."):
-            continue  # `has_pooler` tells, where it is needed
-        if name not in tensors:
-            raise _damaged(folder, f"it has no tensor {name}")
-        tensor = tensors[name]
-        if variable.name == "kernel":
-            tensor = tensor.T  # [outputs, inputs] there, [inputs, outputs] here
-        # Attention keeps heads and width apart: [inputs, heads, width] and [heads, width].
-        same = tensor.shape == variable.shape or (
-            tensor.ndim != len(variable.shape) and tensor.size == math.prod(variable.shape)
-        )
-        if not same:
-            raise _damaged(folder, f"{name} has the shape {tensors[name].shape}, expected {variable.shape}")
-        variable.assign(tensor.reshape(variable.shape))
+def _drop_output_projection(backbone: keras.Model) -> None:
+    """Leave out the second matrix of an untied embedding.
+
+    It turns vectors into logits over the vocabulary, which a classifier never does; it would
+    be kept, exported, and counted as trained, at the size of the embeddings.
+    """
+    embedding = backbone.token_embedding
+    if getattr(embedding, "tie_weights", True):
+        return
+    embedding._untrack_variable(embedding.reverse_embeddings)
+    embedding.reverse_embeddings = None
+    embedding.tie_weights = True
 
 
-def _hugging_face_tensors(folder: Path) -> dict[str, np.ndarray]:
-    """Return all tensors by the names of a body without prefix, as today's tools write them."""
-    weights = weights_file(folder)
-    files = {weights.name}
-    try:
-        if weights.suffix == ".json":
-            files = {Path(name).name for name in _json(weights)["weight_map"].values()}
-        tensors: dict[str, np.ndarray] = {}
-        for file in sorted(files):
-            tensors |= safetensors.numpy.load_file(folder / file)
-    except (OSError, safetensors.SafetensorError, TypeError, KeyError, AttributeError) as error:
-        raise _damaged(folder, f"{type(error).__name__}: {error}") from error
-    # A model with a head calls the body `bert`; Google's names are older than PyTorch's.
+def _arguments(backbone: keras.Model) -> dict[str, Any]:
+    """Return the constructor's arguments that make the backbone again."""
+    known = inspect.signature(type(backbone).__init__).parameters
     return {
-        name.removeprefix("bert.")
-        .replace("Norm.gamma", "Norm.weight")
-        .replace("Norm.beta", "Norm.bias"): tensor
-        for name, tensor in tensors.items()
+        key: value
+        for key, value in backbone.get_config().items()
+        if key not in _NOT_OF_THE_ARCHITECTURE and key in known
     }
 
 
@@ -287,46 +324,20 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise _damaged(path.parent, f"{path.name}: {error}") from error
+        raise hugging_face.damaged(path.parent, f"{path.name}: {error}") from error
     if not isinstance(found, dict):
-        raise _damaged(path.parent, f"{path.name} holds no keys and values")
+        raise hugging_face.damaged(path.parent, f"{path.name} holds no keys and values")
     return found
 
 
-def _hugging_face_names(backbone: keras.Model) -> Iterator[tuple[keras.Variable, str]]:
-    """Yield each variable with the name of its tensor."""
-
-    def both(layer: keras.layers.Layer, name: str) -> Iterator[tuple[keras.Variable, str]]:
-        weight, bias = layer.weights  # kernel and bias, or gamma and beta
-        yield weight, f"{name}.weight"
-        yield bias, f"{name}.bias"
-
-    for ours, theirs in (("token", "word"), ("position", "position"), ("segment", "token_type")):
-        yield backbone.get_layer(f"{ours}_embedding").weights[0], f"embeddings.{theirs}_embeddings.weight"
-    yield from both(backbone.get_layer("embeddings_layer_norm"), "embeddings.LayerNorm")
-    for index in range(backbone.num_layers):
-        block, name = backbone.get_layer(f"transformer_layer_{index}"), f"encoder.layer.{index}"
-        attention = block._self_attention_layer
-        yield from both(attention.query_dense, f"{name}.attention.self.query")
-        yield from both(attention.key_dense, f"{name}.attention.self.key")
-        yield from both(attention.value_dense, f"{name}.attention.self.value")
-        yield from both(attention.output_dense, f"{name}.attention.output.dense")
-        yield from both(block._self_attention_layer_norm, f"{name}.attention.output.LayerNorm")
-        yield from both(block._feedforward_intermediate_dense, f"{name}.intermediate.dense")
-        yield from both(block._feedforward_output_dense, f"{name}.output.dense")
-        yield from both(block._feedforward_layer_norm, f"{name}.output.LayerNorm")
-    yield from both(backbone.get_layer("pooled_dense"), "pooler.dense")
-
-
-def _damaged(folder: Path, problem: str) -> PresetError:
-    return PresetError(
-        f"backbone.preset: {folder} cannot be read as a BERT checkpoint: {problem}. "
-        "Fetch it again or choose another."
-    )
-
-
 def _apply(architecture: Architecture, backbone: keras.Model) -> None:
-    """Set what BertBackbone's constructor has no argument for; each call reads it anew."""
+    """Set what the constructors have no argument for; each call of a layer reads it anew."""
+    dropouts.apply(architecture.dropout, backbone)
+    if architecture.backbone == "RoformerV2Backbone":
+        for block in backbone.transformer_layers:
+            block.attention_layer.call = functools.partial(_attend, block.attention_layer)
+    if architecture.activation is None:
+        return
     activation = {
         "gelu_erf": _gelu_erf,
         "gelu_tanh": _gelu_tanh,
@@ -334,11 +345,27 @@ def _apply(architecture: Architecture, backbone: keras.Model) -> None:
         "silu": keras.activations.silu,
     }[architecture.activation]
     backbone.get_layer("embeddings_layer_norm").epsilon = architecture.layer_norm_epsilon
-    for index in range(architecture.num_layers):
-        block = backbone.get_layer(f"transformer_layer_{index}")
+    for block in backbone.transformer_layers:
         block._feedforward_intermediate_dense.activation = activation
         block._self_attention_layer_norm.epsilon = architecture.layer_norm_epsilon
         block._feedforward_layer_norm.epsilon = architecture.layer_norm_epsilon
+
+
+def _attend(layer: keras.layers.Layer, x, attention_mask=None):
+    """Attend to real tokens only: `[N, tokens, width]` and `[N, tokens]` to `[N, tokens, width]`.
+
+    On TensorFlow, the layer of KerasHub (0.25 and 0.32) lays the mask along the tokens that ask instead of
+    those that are asked, so that every token would see the padding.
+    """
+    rows, tokens = ops.shape(x)[0], ops.shape(x)[1]
+    query, key, value = (
+        ops.reshape(dense(x), (rows, tokens, layer.heads, layer.head_size))
+        for dense in (layer.q_dense, layer.k_dense, layer.v_dense)
+    )
+    query, key = layer.rotary_embedding_layer([query, key])
+    mask = ops.reshape(attention_mask, (rows, 1, 1, tokens))
+    seen = ops.dot_product_attention(query, key, value, mask=mask)
+    return layer.o_dense(ops.reshape(seen, (rows, tokens, layer.heads * layer.head_size)))
 
 
 def _gelu_erf(x):

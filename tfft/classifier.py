@@ -17,8 +17,19 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfft import backbone, head, lora, plugins, preprocessor, saved_model
-from tfft.errors import RunError, SettingError
+from tfft import (
+    backbone,
+    byte_pair,
+    families,
+    head,
+    lora,
+    plugins,
+    preprocessor,
+    saved_model,
+    sentence_piece,
+    word_piece,
+)
+from tfft.errors import PresetError, RunError, SettingError
 from tfft.layer_groups import HEAD, Group
 from tfft.tasks import Task
 from tfft.threshold import Threshold
@@ -69,7 +80,7 @@ def from_preset(
     *,
     sha256: str | None,
     sequence_length: int,
-    dropout: float | None,
+    dropout: float | Mapping[str, float | None] | None,
     pooling: str,
     head_settings: Mapping[str, Any],
     task: Mapping[str, Any],
@@ -84,7 +95,7 @@ def from_preset(
         preset: As in the config, as are the next four.
         sha256: Of the weights file.
         sequence_length: Longest row in tokens.
-        dropout: Rate of the backbone.
+        dropout: Rate of the backbone, one or by place.
         pooling: A name, or `auto`.
         head_settings: Arguments of `head.dense`.
         task: `name` and arguments of a task.
@@ -99,34 +110,38 @@ def from_preset(
     """
     verify = functools.partial(backbone.verify, sha256=sha256)
     folder = _place(preset).folder(preset, sha256, verify)
-    vocabulary, tokenization = preprocessor.read(folder)
+    kind = families.of(backbone.kind_of_tokens(folder))
+    tokenizer = _read_tokenizer(folder, kind)
+    frame = preprocessor.frame(tokenizer, start=kind.start, end=kind.end, blank=kind.blank, pad=kind.pad)
     with _policy(precision):
         body, architecture = backbone.load(folder, dropout=dropout)
-    if sequence_length > architecture.max_sequence_length:
+    if "padding_mask" not in body.input and not backbone.mixes_padding(body) and frame.pad:
+        raise PresetError(
+            f"backbone.preset: {preset} has {kind.pad} as token {frame.pad}; {architecture.backbone} takes "
+            "token 0 for padding, and no other. Choose another preset."
+        )
+    positions = backbone.positions(body)
+    if positions is not None and sequence_length > positions:
         raise SettingError(
             "backbone.sequence_length",
             sequence_length,
-            f"must be at most {architecture.max_sequence_length}, the positions that the checkpoint knows",
-            fix=f"Set it to {architecture.max_sequence_length} or less.",
+            f"must be at most {positions}, the positions that the checkpoint knows",
+            fix=f"Set it to {positions} or less.",
         )
     if pooling == "auto":
-        pooling = backbone.declared_pooling(folder) or "mean"
-    if pooling == "pooler" and not backbone.has_pooler(folder):
-        raise SettingError(
-            "head.pooling",
-            pooling,
-            "must be cls, mean or max, for the checkpoint has no pooler",
-            fix="Leave the key out to take the mean, or what the checkpoint declares.",
-        )
+        pooling = backbone.declared_pooling(folder) or ("last" if backbone.is_causal(body) else "mean")
+    _check_pooling(pooling, body, folder)
     _log.info(
-        f"Backbone: {preset}, {architecture.num_layers} blocks of width {architecture.hidden_dim}, "
-        f"activation {architecture.activation}; pooling: {pooling}"
+        f"Backbone: {preset}, {architecture.backbone} of {body.num_layers} layers of width "
+        f"{body.hidden_dim}{_activation(architecture)}; pooling: {pooling}"
     )
     description = {
         "preset": {"name": preset, "sha256": backbone.hash_of(backbone.weights_file(folder))},
         "backbone": asdict(architecture),
         "preprocessor": {
-            "tokenization": asdict(tokenization),
+            "tokenizer": kind.tokenizer,
+            "tokenization": tokenizer.settings,
+            "frame": asdict(frame),
             "sequence_length": sequence_length,
         },
         "pooling": pooling,
@@ -137,29 +152,32 @@ def from_preset(
         "threshold": None,
     }
     if reinitialize_blocks:
-        _reinitialize(body, reinitialize_blocks)
+        _reinitialize(body, architecture, reinitialize_blocks)
     with _policy(precision):
-        return _assemble(body, vocabulary, description)
+        classifier = _assemble(body, tokenizer, description)
+    saved_model.check_operations(classifier.serve)
+    return classifier
 
 
-def restore(vocabulary: Path, description: Path, weights: Path) -> Classifier:
-    """Return the classifier that a run kept in three files.
+def restore(description: Path, weights: Path) -> Classifier:
+    """Return the classifier that a run kept: its description, the tokenizer's files beside it, its weights.
 
     Raises:
         RunError: One of them is missing or damaged.
     """
     try:
         kept = json.loads(description.read_text(encoding="utf-8"))
-        pieces = vocabulary.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        settings = kept["preprocessor"]
+        tokenizer = _TOKENIZERS[settings["tokenizer"]].restore(description.parent, settings["tokenization"])
         architecture = backbone.Architecture(**kept["backbone"])
-        trained = _assemble(backbone.build(architecture), pieces, kept)
+        trained = _assemble(backbone.build(architecture), tokenizer, kept)
         trained.whole.load_weights(weights)
         if not kept["lora"]:
             return trained
-        plain = _assemble(backbone.build(architecture), pieces, kept | {"lora": None})
+        plain = _assemble(backbone.build(architecture), tokenizer, kept | {"lora": None})
         lora.merge(trained.whole, plain.whole)
         return plain
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, PresetError) as error:
         raise RunError(
             f"{description.parent} cannot be read: {type(error).__name__}: {error}. "
             "The run is damaged; train again."
@@ -177,25 +195,75 @@ def _policy(precision: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _reinitialize(body: keras.Model, blocks: int) -> None:
+def _reinitialize(body: keras.Model, architecture: backbone.Architecture, blocks: int) -> None:
     """Give the top blocks and the pooler the weights of a backbone that was never trained.
 
     Raises:
         SettingError: There are fewer blocks.
     """
-    if blocks > body.num_layers:
+    trained, untrained = list(backbone.layers(body)), backbone.layers(backbone.build(architecture))
+    there = sum(name.startswith("block ") for name, _, _ in trained)
+    if blocks > there:
         raise SettingError(
             "backbone.reinitialize_blocks",
             blocks,
-            f"must be at most {body.num_layers}, the blocks of the backbone",
+            f"must be at most {there}, the blocks of the backbone",
             fix="Set it to a few, such as 1 to 4.",
         )
-    random = type(body).from_config(body.get_config())
-    pairs = zip(backbone.layers(body), backbone.layers(random), strict=True)
-    for (_, depth, layers), (_, _, fresh) in pairs:
-        if depth > body.num_layers - blocks:
+    for (_, depth, layers), (_, _, fresh) in zip(trained, untrained, strict=True):
+        if depth > there - blocks:
             for layer, other in zip(layers, fresh, strict=True):
                 layer.set_weights(other.get_weights())
+
+
+_TOKENIZERS: Mapping[str, Any] = {
+    "byte_pair": byte_pair,
+    "sentence_piece": sentence_piece,
+    "word_piece": word_piece,
+}
+
+
+def _read_tokenizer(folder: Path, kind: families.Family) -> Any:
+    """Return the tokenizer of a preset folder.
+
+    Raises:
+        PresetError: It cannot be read, or could not be exported.
+    """
+    known, found = kind.backbone.replace("Backbone", "Tokenizer"), backbone.tokenizer_name(folder)
+    if found not in (None, known):
+        raise PresetError(
+            f"backbone.preset: {folder} has a {found}; of this family, tfft has {known} in operations of "
+            "TensorFlow, and no server could take raw text with another. Choose a preset that has it."
+        )
+    if kind.tokenizer == "byte_pair":
+        return byte_pair.read(folder, split=str(kind.split))
+    if kind.tokenizer == "sentence_piece":
+        return sentence_piece.read(folder, is_albert=kind.is_albert, is_fairseq=kind.is_fairseq)
+    return word_piece.read(folder)
+
+
+def _check_pooling(pooling: str, body: keras.Model, folder: Path) -> None:
+    """Refuse a pooling that the backbone cannot have, or that would see nothing of the text."""
+    has_pooler = isinstance(body.output, dict) and backbone.has_pooler(folder)
+    if pooling == "pooler" and not has_pooler:
+        raise SettingError(
+            "head.pooling",
+            pooling,
+            "must be cls, last, mean or max, for the checkpoint has no pooler",
+            fix="Leave the key out to take what the checkpoint declares, or what suits its kind.",
+        )
+    if pooling == "cls" and backbone.is_causal(body):
+        raise SettingError(
+            "head.pooling",
+            pooling,
+            f"must be last, mean or max, for a token of {type(body).__name__} sees only those before it, "
+            "and the first sees nothing of the text",
+            fix="Leave the key out to take the last token.",
+        )
+
+
+def _activation(architecture: backbone.Architecture) -> str:
+    return f", activation {architecture.activation}" if architecture.activation else ""
 
 
 def _place(preset: str) -> Any:
@@ -212,7 +280,7 @@ def _place(preset: str) -> Any:
     )
 
 
-def _assemble(body: keras.Model, vocabulary: Sequence[str], description: Mapping[str, Any]) -> Classifier:
+def _assemble(body: keras.Model, tokenizer: Any, description: Mapping[str, Any]) -> Classifier:
     labels = tuple(description["labels"])
     task_settings = dict(description["task"])
     decision = description["threshold"] and tuple(description["threshold"].values())
@@ -220,24 +288,28 @@ def _assemble(body: keras.Model, vocabulary: Sequence[str], description: Mapping
     if description["lora"]:
         lora.enable(body, **description["lora"])
     encoder = head.encoder(body, pooling=description["pooling"])
-    top = head.dense(body.hidden_dim, task.outputs, **description["head"])
+    top = head.dense(encoder.output.shape[-1], task.outputs, **description["head"])
     settings = description["preprocessor"]
+    groups = [
+        Group(name, depth, layers)
+        for name, depth, layers in backbone.layers(body)
+        # Without its pooling the pooler is no part of the model.
+        if name != "pooler" or description["pooling"] == "pooler"
+    ]
+    # Like the head, the pooler reads what the top block gives, and has the head's depth.
+    above = 1 + max(group.depth for group in groups if group.name != "pooler")
     return Classifier(
         preprocessor=preprocessor.Preprocessor(
-            vocabulary,
-            preprocessor.Tokenization(**settings["tokenization"]),
+            tokenizer,
+            preprocessor.Frame(**settings["frame"]),
             settings["sequence_length"],
+            inputs=encoder.input,
+            is_full=backbone.mixes_padding(body),
         ),
         encoder=encoder,
         head=top,
         whole=head.join(encoder, top),
-        groups=[
-            Group(name, depth, layers)
-            for name, depth, layers in backbone.layers(body)
-            # Without its pooling the pooler is no part of the model.
-            if name != "pooler" or description["pooling"] == "pooler"
-        ]
-        + [Group(HEAD, body.num_layers + 1, top.layers)],
+        groups=[*groups, Group(HEAD, above, top.layers)],
         # Not the layer's property of that name, which is a product where LoRA is on.
         token_embedding=next(v for v in body.token_embedding.weights if v.name == "embeddings"),
         task=task,

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationError
 from pydantic_core import PydanticCustomError
 
 from tfft import plugins, setting_problems, yaml_file
@@ -116,8 +116,22 @@ class Data(Settings):
     """`error` ends the run when a row cannot be used; `skip` counts and lists such rows and goes on."""
 
 
+DropoutRate = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Dropout(Settings):
+    """Dropout rates of the backbone by place; a place that is left out keeps the checkpoint's rate."""
+
+    embeddings: DropoutRate | None = None
+    """Rate after the embeddings."""
+    attention: DropoutRate | None = None
+    """Rate in the attention: of the probabilities in most families."""
+    hidden: DropoutRate | None = None
+    """Rate in the rest of the blocks."""
+
+
 class Backbone(Settings):
-    """The pretrained encoder."""
+    """The pretrained backbone."""
 
     preset: Annotated[str, Field(min_length=1)]
     """KerasHub preset or handle (`bert_base_en_uncased`, `kaggle://…`, `hf://…`), a local folder in KerasHub
@@ -125,9 +139,17 @@ class Backbone(Settings):
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     """SHA-256 of the weights file, checked before it is read. A `package:` preset needs it."""
     sequence_length: Annotated[int, Field(ge=3)] = 128
-    """Longest row in tokens, [CLS] and [SEP] included; the rest of a longer row is cut off."""
-    dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
-    """Dropout rate of the parts that train; null takes the checkpoint's own."""
+    """Longest row in tokens, special tokens included; the rest of a longer row is cut off."""
+    dropout: (
+        Annotated[
+            Annotated[DropoutRate, Tag("rate")] | Annotated[Dropout, Tag("rates")],
+            # By its shape, so that a fault is told of the form that was meant.
+            Discriminator(lambda value: "rates" if isinstance(value, (dict, Dropout)) else "rate"),
+        ]
+        | None
+    ) = None
+    """Dropout rate of the parts that train, or a mapping with rates for `embeddings`, `attention` and
+    `hidden`; null takes the checkpoint's own."""
     reinitialize_blocks: Annotated[int, Field(ge=0)] = 0
     """Blocks from the top that start from random weights, and with them the pooler; for few rows
     (Zhang et al. 2021, "Revisiting Few-sample BERT Fine-tuning", section 5). 0 keeps all."""
@@ -157,9 +179,10 @@ class Lora(Settings):
 class Head(Settings):
     """The new layers on top of the backbone."""
 
-    pooling: Literal["auto", "cls", "mean", "max", "pooler"] = "auto"
-    """How the token vectors become one: the first token, their mean or maximum over the real tokens, or the
-    checkpoint's own pooler. `auto` takes what the checkpoint declares, else the mean."""
+    pooling: Literal["auto", "cls", "last", "mean", "max", "pooler"] = "auto"
+    """How the token vectors become one: the first token, the last real one, their mean or maximum over the
+    real tokens, or the checkpoint's own pooler. `auto` takes what the checkpoint declares, else the last
+    token of a causal model (GPT-2, Llama, Gemma, …) and the mean of all others."""
     hidden_layers: list[Annotated[int, Field(ge=1)]] = []
     """Width of each dense layer between pooling and logits; none by default."""
     activation: Literal["gelu", "relu", "tanh", "silu"] = "gelu"

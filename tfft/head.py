@@ -10,18 +10,40 @@ def encoder(backbone: keras.Model, *, pooling: str) -> keras.Model:
     """Return a model from the backbone's inputs to one vector a row, float32 `[N, width]`.
 
     Args:
-        backbone: A BERT backbone with the outputs `sequence_output` and `pooled_output`.
-        pooling: `cls`, `mean`, `max` or `pooler`. Padding takes no part in it.
+        backbone: Gives the tokens' vectors, alone or as `sequence_output` beside `pooled_output`.
+        pooling: `cls`, `last`, `mean`, `max` or `pooler`. Padding takes no part in it.
+
+    Returns:
+        A model that takes what the backbone takes, and `padding_mask` where its pooling needs it.
     """
-    tokens = backbone.output["sequence_output"]  # [N, tokens, width]
+    outputs, inputs = backbone.output, dict(backbone.input)
+    tokens = outputs["sequence_output"] if isinstance(outputs, dict) else outputs  # [N, tokens, width]
     if pooling == "pooler":
-        pooled = backbone.output["pooled_output"]
-    elif pooling == "cls":
-        pooled = tokens[:, 0]
-    else:
-        layer = MeanPooling(name="pooling") if pooling == "mean" else MaxPooling(name="pooling")
-        pooled = layer(tokens, backbone.input["padding_mask"])
-    return keras.Model(backbone.input, pooled, name="encoder")
+        return keras.Model(inputs, outputs["pooled_output"], name="encoder")
+    if pooling == "cls":
+        return keras.Model(inputs, tokens[:, 0], name="encoder")
+    if "padding_mask" not in inputs:
+        inputs["padding_mask"] = keras.Input([None], dtype="int32", name="padding_mask")
+    kinds: dict[str, type[keras.layers.Layer]] = {
+        "last": LastPooling,
+        "max": MaxPooling,
+        "mean": MeanPooling,
+    }
+    pooled = kinds[pooling](name="pooling")(tokens, inputs["padding_mask"])
+    return keras.Model(inputs, pooled, name="encoder")
+
+
+class LastPooling(keras.layers.Layer):
+    """Vector of the last real token: `[N, tokens, width]` and `[N, tokens]` to `[N, width]`.
+
+    In a causal model it is the only one that has seen the whole text.
+
+    Source: Radford et al. 2018, "Improving Language Understanding by Generative Pre-Training", section 3.2.
+    """
+
+    def call(self, tokens, padding_mask):
+        last = ops.sum(ops.cast(padding_mask, "int32"), axis=1) - 1  # [N]
+        return ops.take_along_axis(tokens, last[:, None, None], axis=1)[:, 0]
 
 
 class MeanPooling(keras.layers.Layer):

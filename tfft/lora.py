@@ -16,6 +16,9 @@ from tfft.errors import SettingError
 RULES = (("name:*/lora_*", True), ("name:*", False))
 """What trains in a backbone with LoRA, besides what the config's own rules say."""
 
+# What KerasHub's own list leaves out: RoFormer V2, SmolLM3, GPT-NeoX.
+_QUERY_AND_VALUE = ("q_dense_layer", "v_dense_layer", "q_proj", "v_proj", "query_key_value")
+
 
 def enable(backbone: keras.Model, *, rank: int, alpha: float, targets: Sequence[str]) -> None:
     """Give layers of a backbone a learned product of rank `rank`, zero at first.
@@ -28,7 +31,7 @@ def enable(backbone: keras.Model, *, rank: int, alpha: float, targets: Sequence[
             backbone, query and value.
 
     Raises:
-        SettingError: A target names no layer that can take it.
+        SettingError: A target names no layer that can take it, or there is none to choose.
     """
     able = [layer for layer in backbone._flatten_layers(include_self=False) if hasattr(layer, "enable_lora")]
     names = sorted({layer.name for layer in able})
@@ -37,10 +40,17 @@ def enable(backbone: keras.Model, *, rank: int, alpha: float, targets: Sequence[
             raise SettingError(
                 f"lora.targets.{index}", name, "must be a layer that can take LoRA", fix=f"Known: {names}."
             )
-    wanted = targets or backbone.default_lora_layer_names()
-    for layer in able:
-        if layer.name in wanted:
-            layer.enable_lora(rank, lora_alpha=alpha)
+    wanted = targets or (*backbone.default_lora_layer_names(), *_QUERY_AND_VALUE)
+    chosen = [layer for layer in able if layer.name in wanted]
+    if not chosen:
+        raise SettingError(
+            "lora.targets",
+            list(targets),
+            f"must be set, for {type(backbone).__name__} has no layers for query and value",
+            fix=f"Known: {names}.",
+        )
+    for layer in chosen:
+        layer.enable_lora(rank, lora_alpha=alpha)
 
 
 def merge(trained: keras.Model, plain: keras.Model) -> None:

@@ -1,180 +1,143 @@
-"""Text to token ids exactly as the checkpoint's own tokenizer does, in one TensorFlow graph.
+"""Text to the inputs of a backbone, in one TensorFlow graph, the same in training and in the export.
 
-The same graph runs in training and in the exported model. It follows the
-original BERT tokenizer (https://github.com/google-research/bert, tokenization.py):
-clean the text, set spaces around Chinese characters, strip accents, lower the
-case, split at spaces and punctuation, then cut words into pieces.
-
-KerasHub's and TensorFlow Text's BERT tokenizers differ from that in case
-folding (ß becomes ss), compatibility forms (ﬁ becomes fi), control and format
-characters and Unicode spaces; each difference hands the model tokens that it
-was not trained on. What is left: characters that were added to Unicode after the
-release that TensorFlow's tables are from.
-
-Text of a user is text: `[SEP]` in it is five characters, not a special token.
+A tokenizer (`word_piece.py`, `byte_pair.py`, `sentence_piece.py`) cuts text into
+ids; here they are framed by the special tokens that the checkpoint was trained
+with, cut to length and padded.
 """
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any, Protocol
 
 import tensorflow as tf
-import tensorflow_text as tf_text
 
 from tfft.errors import PresetError
 
-_PUNCTUATION = r"[!-/:-@\[-`{-~\p{P}]"
-_CHINESE = (
-    r"[\x{4E00}-\x{9FFF}\x{3400}-\x{4DBF}\x{20000}-\x{2A6DF}\x{2A700}-\x{2B73F}"
-    r"\x{2B740}-\x{2B81F}\x{2B820}-\x{2CEAF}\x{F900}-\x{FAFF}\x{2F800}-\x{2FA1F}]"
-)
-_LONGEST_WORD = 100  # characters; the original tokenizer calls a longer word unknown
+
+class Tokenizer(Protocol):
+    """What the tokenizers have in common.
+
+    Attributes:
+        settings: What `restore` of its file needs besides the files, ready for JSON.
+        files: What `restore` reads, by the names of the files.
+    """
+
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
+
+    @property
+    def files(self) -> Mapping[str, bytes]: ...
+
+    def tokenize(self, text: tf.Tensor) -> tf.RaggedTensor:
+        """Return the ids of all tokens, int32 `[N, (tokens)]`, of strings `[N]`."""
+
+    def id_of(self, token: str) -> int | None:
+        """Return the id of a special token, None if there is none."""
 
 
 @dataclass(frozen=True)
-class Tokenization:
-    """How a checkpoint's tokenizer treats text."""
+class Frame:
+    """The special tokens around the ids of a text, by their ids; None is none.
 
-    lowercase: bool
-    strip_accents: bool
-    split_chinese: bool = True
+    Attributes:
+        start: Before the text.
+        end: After the text.
+        blank: In place of a text that has no tokens.
+        pad: Fills the row.
+    """
+
+    start: int | None
+    end: int | None
+    blank: int | None
+    pad: int
+
+    @property
+    def size(self) -> int:
+        """Tokens that the frame adds to a text."""
+        return (self.start is not None) + (self.end is not None)
 
 
-def read(folder: Path) -> tuple[list[str], Tokenization]:
-    """Read the vocabulary and the tokenizer's settings from a preset folder.
-
-    Args:
-        folder: In KerasHub format (`assets/tokenizer/vocabulary.txt`) or Hugging Face
-            format (`vocab.txt`, or a WordPiece `tokenizer.json`).
-
-    Returns:
-        The word pieces, in the order of their ids, and the settings.
+def frame(
+    tokenizer: Tokenizer, *, start: str | None, end: str | None, blank: str | None, pad: str | None
+) -> Frame:
+    """Return the frame that these special tokens make.
 
     Raises:
-        PresetError: There is no WordPiece vocabulary.
+        PresetError: The vocabulary lacks one of them.
     """
-    keras_hub_vocabulary = folder / "assets" / "tokenizer" / "vocabulary.txt"
-    if keras_hub_vocabulary.is_file():
-        settings = _json(folder / "tokenizer.json").get("config", {})
-        lowercase = settings.get("lowercase", False)
-        return _read_vocabulary(keras_hub_vocabulary), Tokenization(
-            lowercase=lowercase,
-            # KerasHub writes false for the uncased BERT presets too, which were trained without accents.
-            strip_accents=lowercase or settings.get("strip_accents", False),
-            split_chinese=settings.get("split_on_cjk", True),
+    ids = {token: tokenizer.id_of(token) for token in (start, end, blank, pad) if token is not None}
+    if absent := [token for token, found in ids.items() if found is None]:
+        raise PresetError(
+            f"backbone.preset: the vocabulary lacks {', '.join(absent)}, with which this kind of model "
+            "was trained. Choose a preset whose tokenizer belongs to its model."
         )
-    fast, settings = _json(folder / "tokenizer.json"), _json(folder / "tokenizer_config.json")
-    if (folder / "vocab.txt").is_file():
-        vocabulary = _read_vocabulary(folder / "vocab.txt")
-    elif fast.get("model", {}).get("type") == "WordPiece":
-        ids = fast["model"]["vocab"]
-        vocabulary = sorted(ids, key=ids.__getitem__)
-    else:
-        raise PresetError(f"{folder}: no WordPiece vocabulary; expected vocab.txt or tokenizer.json.")
-    normalizer = fast.get("normalizer") or {}
-    lowercase = settings.get("do_lower_case", normalizer.get("lowercase", True))
-    strip_accents = settings.get("strip_accents", normalizer.get("strip_accents"))
-    return vocabulary, Tokenization(
-        lowercase=lowercase,
-        # BERT strips accents when it lowers the case, unless told otherwise.
-        strip_accents=lowercase if strip_accents is None else strip_accents,
-        split_chinese=settings.get("tokenize_chinese_chars", True),
+    return Frame(
+        start=ids.get(start or ""),
+        end=ids.get(end or ""),
+        blank=ids.get(blank or ""),
+        pad=ids.get(pad or "") or 0,
     )
 
 
 class Preprocessor(tf.Module):
-    """Text to the three inputs of a BERT backbone.
+    """Text to the inputs of a backbone.
 
     Args:
-        vocabulary: Word pieces, in the order of their ids.
-        tokenization: How text is treated before it is cut into pieces.
-        sequence_length: Longest row in tokens, [CLS] and [SEP] included.
-
-    Raises:
-        PresetError: The vocabulary lacks a special token.
+        tokenizer: Text to ids.
+        frame: Special tokens around them.
+        sequence_length: Longest row in tokens, special tokens included.
+        inputs: Which of `token_ids`, `segment_ids` and `padding_mask` the model takes.
+        is_full: Every row is padded to `sequence_length`, not to the longest of its batch. F-Net
+            needs it: it has no padding mask, each vector is mixed from all places of the row, and
+            so a text would be answered otherwise beside a longer one.
     """
 
-    def __init__(self, vocabulary: Sequence[str], tokenization: Tokenization, sequence_length: int) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        frame: Frame,
+        sequence_length: int,
+        *,
+        inputs: Iterable[str] = ("token_ids", "segment_ids", "padding_mask"),
+        is_full: bool = False,
+    ) -> None:
         super().__init__(name="preprocessor")
-        self.vocabulary = tuple(vocabulary)
-        self.tokenization = tokenization
+        self.tokenizer = tokenizer
+        self.frame = frame
         self.sequence_length = sequence_length
-        absent = [t for t in ("[PAD]", "[UNK]", "[CLS]", "[SEP]") if t not in self.vocabulary]
-        if absent:
-            raise PresetError(f"The vocabulary lacks {', '.join(absent)}; it is not a BERT vocabulary.")
-        self._pad, self._cls, self._sep = map(self.vocabulary.index, ("[PAD]", "[CLS]", "[SEP]"))
-        self._word_pieces = tf_text.FastWordpieceTokenizer(
-            vocab=list(vocabulary),
-            token_out_type=tf.int32,
-            unknown_token="[UNK]",  # noqa: S106 - a word piece
-            no_pretokenization=True,
-            max_bytes_per_word=4 * _LONGEST_WORD,  # the limit in characters is applied below
-        )
+        self.inputs = tuple(inputs)
+        self.is_full = is_full
 
     def tokenize(self, text: tf.Tensor) -> tf.RaggedTensor:
-        """Return the ids of all word pieces, int32 `[N, (tokens)]`, of strings `[N]`.
-
-        Bytes that are not UTF-8 are left out.
-        """
-        text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
-        text = tf.strings.regex_replace(text, r"[\t\n\r\p{Zs}]", " ")
-        text = tf.strings.regex_replace(text, r"[\p{C}\x{FFFD}]", "")
-        text = tf.strings.regex_replace(text, r"[\p{Zl}\p{Zp}]", " ")
-        if self.tokenization.strip_accents:
-            text = tf_text.normalize_utf8(text, "NFD")
-            text = tf.strings.regex_replace(text, r"\p{Mn}", "")
-        if self.tokenization.lowercase:
-            text = self._lower(text)
-        separate = f"{_CHINESE}|{_PUNCTUATION}" if self.tokenization.split_chinese else _PUNCTUATION
-        text = tf.strings.regex_replace(text, f"({separate})", r" \1 ")
-        words = tf.strings.split(text)  # [N, (words)]
-        is_long = tf.strings.length(words.flat_values, unit="UTF8_CHAR") > _LONGEST_WORD
-        words = words.with_flat_values(tf.where(is_long, "[UNK]", words.flat_values))
-        return self._word_pieces.tokenize(words).merge_dims(-2, -1)  # [N, (words), (pieces)] before
+        """Return the ids of all tokens, int32 `[N, (tokens)]`, uncut and unframed, of strings `[N]`."""
+        return self.tokenizer.tokenize(text)
 
     def pack(self, ids: tf.RaggedTensor) -> dict[str, tf.Tensor]:
-        """Return token ids, segment ids and padding mask, each int32 `[N, tokens]`.
+        """Return the inputs, each int32 `[N, tokens]`.
 
-        Rows are cut to the sequence length, framed by [CLS] and [SEP], and padded to
-        the longest of them.
+        Rows are cut to the sequence length, framed, and padded to the longest of them.
         """
-        ids = ids[:, : self.sequence_length - 2]
+        start, end, blank = self.frame.start, self.frame.end, self.frame.blank
+        ids = ids[:, : self.sequence_length - self.frame.size]
         edge = tf.ones([ids.nrows(), 1], tf.int32)
-        framed = tf.concat([edge * self._cls, ids, edge * self._sep], axis=1)
-        return {
-            "token_ids": framed.to_tensor(self._pad),
-            "segment_ids": tf.zeros_like(framed).to_tensor(0),
-            "padding_mask": tf.ones_like(framed).to_tensor(0),
+        parts = [ids]
+        if blank is not None:
+            missing = tf.cast(ids.row_lengths() == 0, tf.int64)  # [N], of tokens
+            stands_in = tf.fill([tf.reduce_sum(missing)], blank)
+            parts.append(tf.RaggedTensor.from_row_lengths(stands_in, missing, validate=False))
+        if start is not None:
+            parts.insert(0, edge * start)
+        if end is not None:
+            parts.append(edge * end)
+        framed = tf.concat(parts, axis=1) if len(parts) > 1 else ids  # [N, (tokens)]
+        shape = (None, self.sequence_length if self.is_full else None)
+        made = {
+            "token_ids": framed.to_tensor(self.frame.pad, shape=shape),
+            "segment_ids": tf.zeros_like(framed).to_tensor(0, shape=shape),
+            "padding_mask": tf.ones_like(framed).to_tensor(0, shape=shape),
         }
+        return {name: made[name] for name in self.inputs}
 
     def __call__(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return the inputs of the backbone for strings `[N]`."""
         return self.pack(self.tokenize(text))
-
-    @staticmethod
-    def _lower(text: tf.Tensor) -> tf.Tensor:
-        """Lower the case of each character by itself, whatever the machine's language.
-
-        tf.strings.lower follows the locale (I becomes ı on a Turkish machine) and the
-        place in the word (Σ becomes ς at its end); the original tokenizer does neither.
-        """
-        text = tf.strings.lower(text)  # ASCII only, so that no I is left for the locale
-        text = tf.strings.regex_replace(text, "İ", "i\u0307")
-        text = tf.strings.regex_replace(text, "Σ", "σ")
-        return tf.strings.lower(text, encoding="utf-8")
-
-
-def _read_vocabulary(path: Path) -> list[str]:
-    # Not splitlines(): some vocabularies hold U+2028 and its like as pieces.
-    return path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-
-
-def _json(path: Path) -> dict:
-    if not path.is_file():
-        return {}
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise PresetError(f"backbone.preset: {path} cannot be read: {error}. Fetch it again.") from error
-    return found if isinstance(found, dict) else {}

@@ -122,10 +122,10 @@ def train(settings: Config, name: str = "run") -> Run:
             split: dataset.tokenize(part.table["text"], model.preprocessor.tokenize)
             for split, part in rows.items()
         }
-        _tell_truncation(tokens["train"], settings.backbone.sequence_length)
+        _tell_truncation(tokens["train"], model.preprocessor)
 
-        vocabulary = "".join(f"{piece}\n" for piece in model.preprocessor.vocabulary)
-        run_folder.write_text(directory / run_folder.VOCABULARY, vocabulary)
+        for name_of_file, content in model.preprocessor.tokenizer.files.items():
+            run_folder.write_bytes((directory / run_folder.DESCRIPTION).with_name(name_of_file), content)
         run_folder.write_json(directory / run_folder.DESCRIPTION, model.description)
         run_folder.write_json(directory / "labels.json", known)
         texts = _proof_texts(rows)
@@ -334,7 +334,7 @@ def _from_preset(settings: Config, known: tuple[str, ...]) -> Classifier:
         settings.backbone.preset,
         sha256=settings.backbone.sha256,
         sequence_length=settings.backbone.sequence_length,
-        dropout=settings.backbone.dropout,
+        dropout=settings.backbone.model_dump()["dropout"],
         pooling=settings.head.pooling,
         head_settings=settings.head.model_dump(exclude={"pooling"}),
         task={"name": settings.task.name, **settings.task.arguments()},
@@ -347,14 +347,14 @@ def _from_preset(settings: Config, known: tuple[str, ...]) -> Classifier:
 
 def _restore(directory: Path) -> Classifier:
     return classifier.restore(
-        directory / run_folder.VOCABULARY,
         directory / run_folder.DESCRIPTION,
         directory / run_folder.WEIGHTS,
     )
 
 
-def _tell_truncation(tokens: tf.RaggedTensor, sequence_length: int) -> None:
-    lengths = tokens.row_lengths().numpy() + 2  # [CLS] and [SEP]
+def _tell_truncation(tokens: tf.RaggedTensor, preprocessor) -> None:
+    lengths = tokens.row_lengths().numpy() + preprocessor.frame.size
+    sequence_length = preprocessor.sequence_length
     cut = int((lengths > sequence_length).sum())
     _log.info(
         f"Tokens a row: median {int(np.median(lengths))}, longest {lengths.max()}; "
@@ -466,7 +466,7 @@ def _fit(
     compiles = training.jit == "on" or (
         training.jit == "auto" and bool(tf.config.list_physical_devices("GPU"))
     )
-    if compiles and backbone:
+    if compiles and backbone and not model.preprocessor.is_full:
         batches, validation = (dataset.pad_to_multiple(part, _COMPILED) for part in (batches, validation))
 
     optimizer = _learn_by(settings, model, learner, plan, backbone, ids["train"], compiles)

@@ -4,7 +4,8 @@ config.yaml        the resolved config
 environment.json   versions, platform, git state
 data.json          path, hash and row count of every split, bad rows
 layers.json        the table of layers, parameters and learning rates
-model/             description.json, vocabulary.txt, best.weights.h5, proof_texts.json
+model/             description.json, best.weights.h5, proof_texts.json, and the tokenizer's files:
+                   vocabulary.txt, or vocab.json and merges.txt, or vocabulary.spm
 history.csv        one line an epoch
 evaluation/        figures and wrong rows of each split
 tensorboard/       event files, if the config asks for them
@@ -30,7 +31,6 @@ from tfft.errors import RunError
 
 DESCRIPTION = Path("model") / "description.json"
 PROOF_TEXTS = Path("model") / "proof_texts.json"
-VOCABULARY = Path("model") / "vocabulary.txt"
 WEIGHTS = Path("model") / "best.weights.h5"
 _PACKAGES = (
     "tfft", "tensorflow", "tensorflow-text", "keras", "keras-hub", "numpy", "pyarrow", "pydantic",
@@ -117,9 +117,14 @@ def environment() -> dict[str, object]:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file that is, at any moment, either absent or whole."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file that is, at any moment, either absent or whole."""
     path.parent.mkdir(exist_ok=True)
     temporary = path.with_name(f".{path.name}.writing")
-    temporary.write_text(text, encoding="utf-8")
+    temporary.write_bytes(content)
     os.replace(temporary, path)
 
 

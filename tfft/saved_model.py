@@ -6,6 +6,7 @@ finds it, only after a clean process has loaded it and given the same answers.
 """
 
 import errno
+import functools
 import json
 import os
 import shutil
@@ -20,7 +21,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfft.errors import RunError
+from tfft.errors import PresetError, RunError
+
+_PYTHON_OPERATIONS = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "NumpyFunc"}
 
 TOLERANCE = 1e-5
 """Largest difference of a probability that passes as the same answer in float32."""
@@ -113,6 +116,46 @@ def check(base: Path) -> None:
             f"export.directory: {base} cannot be written: {place} is "
             f"{'not writable' if place.is_dir() else 'no folder'}. Choose another."
         )
+
+
+def check_operations(serve: tf.types.experimental.PolymorphicFunction) -> None:
+    """Refuse a signature that a server could not run, before anything is trained for it.
+
+    A server has the operations of TensorFlow and TensorFlow Text, and no Python.
+
+    Args:
+        serve: What `signature` returned; it is traced here once for all.
+
+    Raises:
+        PresetError: Names the operations.
+    """
+    graph = serve.get_concrete_function().graph.as_graph_def()
+    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+    found = {node.op for node in nodes} - {function.signature.name for function in graph.library.function}
+    python = found & _PYTHON_OPERATIONS
+    # What neither TensorFlow nor TensorFlow Text defines comes from a third library.
+    strange = {
+        name
+        for name in found - python
+        if not hasattr(tf.raw_ops, name) and name.lower() not in _text_operations()
+    }
+    if python or strange:
+        raise PresetError(
+            f"backbone.preset: its model or tokenizer needs {', '.join(sorted(python | strange))}, which "
+            "TensorFlow Serving does not have: it could not be exported with raw text as its input. "
+            "Choose a preset with another tokenizer."
+        )
+
+
+@functools.cache
+def _text_operations() -> frozenset[str]:
+    """Return the operations of TensorFlow Text, spelt as in `RegexSplit` but in small letters."""
+    import tensorflow_text
+
+    libraries = (Path(tensorflow_text.__file__).parent / "python" / "ops").glob("*.so")
+    return frozenset(
+        name.replace("_", "") for library in libraries for name in dir(tf.load_op_library(str(library)))
+    )
 
 
 def load(version: Path) -> Callable[..., dict[str, tf.Tensor]]:
