@@ -244,8 +244,7 @@ def _read_tokenizer(folder: Path, kind: families.Family) -> Any:
 
 def _check_pooling(pooling: str, body: keras.Model, folder: Path) -> None:
     """Refuse a pooling that the backbone cannot have, or that would see nothing of the text."""
-    has_pooler = isinstance(body.output, dict) and backbone.has_pooler(folder)
-    if pooling == "pooler" and not has_pooler:
+    if pooling == "pooler" and not (isinstance(body.output, dict) and backbone.has_pooler(folder)):
         raise SettingError(
             "head.pooling",
             pooling,
