@@ -1,7 +1,7 @@
 """FGM: train also on the token vectors that are moved to where the loss rises fastest.
 
 Source: Miyato et al. 2017, "Adversarial Training Methods for Semi-Supervised Text
-Classification", section 3, equations 2 and 4. https://arxiv.org/abs/1605.07725
+Classification", section 3. https://arxiv.org/abs/1605.07725
 """
 
 from typing import Annotated

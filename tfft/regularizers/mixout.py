@@ -1,7 +1,7 @@
 """Mixout: in every step, swap a random part of the weights for the pretrained ones.
 
 Source: Lee et al. 2020, "Mixout: Effective Regularization to Finetune Large-scale
-Pretrained Language Models", section 3, equation 5. https://arxiv.org/abs/1909.11299
+Pretrained Language Models", section 3. https://arxiv.org/abs/1909.11299
 """
 
 from typing import Annotated

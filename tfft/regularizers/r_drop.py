@@ -1,7 +1,7 @@
 """R-Drop: two passes with different dropout must agree.
 
 Source: Liang et al. 2021, "R-Drop: Regularized Dropout for Neural Networks",
-section 2.2, equations 1-3. https://arxiv.org/abs/2106.14448
+section 2.2. https://arxiv.org/abs/2106.14448
 """
 
 from typing import Annotated
