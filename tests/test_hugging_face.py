@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 
+import keras_hub
 import numpy as np
 import pytest
 
@@ -24,9 +25,12 @@ POST_NORMS = {"use_post_ffw_norm": True, "use_post_attention_norm": True}
 @pytest.mark.parametrize("name", WRITTEN)
 def test_what_keras_hub_writes_is_read(tmp_path, name):
     made = tiny.backbone_of(name, 40, **(POST_NORMS if name == "Gemma3Backbone" else {}))
-    if not hasattr(made, "export_to_transformers"):
-        pytest.skip("the installed KerasHub cannot write Hugging Face's format")
-    made.export_to_transformers(str(tmp_path))
+    try:
+        made.export_to_transformers(str(tmp_path))
+    except ValueError as error:
+        if "not implemented" not in str(error):
+            raise
+        pytest.skip(f"KerasHub {keras_hub.__version__} cannot write it in Hugging Face's format")
     path = tmp_path / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | WRITTEN[name]))
     inputs = {"token_ids": np.array([[3, 4, 5, 6]]), "padding_mask": np.ones([1, 4], int)}

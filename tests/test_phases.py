@@ -79,6 +79,11 @@ def test_a_stage_that_trains_nothing(model):
         plan(groups(model), [Stage(None, NAMES)])
 
 
+def test_stages_without_anything_to_thaw(model):
+    with pytest.raises(SettingError, match="has nothing to thaw, for freeze leaves nothing of the backbone"):
+        plan(groups(model), [Stage("1 epoch", ["block 0"]), Stage(None)], freezing.NAMED["all"])
+
+
 def test_lp_ft_has_a_schedule_for_the_head_and_one_for_all(model):
     stages = plugins.load("unfreezing", "lp_ft")(NAMES, 0.1, probe="1 epoch", probe_learning_rate=0.5)
     found, segments = plan(groups(model), stages, head_learning_rate=0.2)

@@ -404,4 +404,10 @@ def test_rates_show_every_phase_without_training(toy_config, tmp_path):
     assert "Phase 2 of 2, from step 11 on" in text
     assert "20 steps, 10 an epoch; the common rate is 0.001 in the first step" in text
     assert (tmp_path / "rates.png").read_bytes().startswith(b"\x89PNG")
+    run.rates(read, tmp_path / "rates.png")  # its own picture may be replaced
+    (tmp_path / "mine.png").write_bytes(b"\x89PNG of a user")
+    with pytest.raises(RunError, match=r"mine\.png exists and is no picture of tfft rates"):
+        run.rates(read, tmp_path / "mine.png")
+    with pytest.raises(RunError, match=r"nowhere/x\.png cannot be written"):
+        run.rates(read, tmp_path / "nowhere" / "x.png")
     assert not (tmp_path / "run").exists()

@@ -1,4 +1,4 @@
-"""Fine-tune BERT backbones with Keras and TensorFlow, from labelled text to TensorFlow Serving.
+"""Fine-tune text backbones with Keras and TensorFlow, from labelled text to TensorFlow Serving.
 
     import tfft
 

@@ -52,7 +52,8 @@ def run(
         TrainingError: The loss is no longer a number.
     """
     best = BestWeights(whole, weights, monitor=monitor, mode=mode)
-    progress = ShowProgress(epochs, steps_per_epoch, best, say)
+    facts = EpochFacts()
+    progress = ShowProgress(epochs, steps_per_epoch, facts, best, say)
     with progress:
         learner.fit(
             train,
@@ -64,7 +65,7 @@ def run(
             callbacks=[
                 EnterPhases(phases),
                 StopAtNaNEpoch(),
-                EpochFacts(),
+                facts,
                 best,
                 progress,
                 keras.callbacks.CSVLogger(str(history)),
@@ -137,10 +138,10 @@ class EpochFacts(keras.callbacks.Callback):
         self._start = time.monotonic()
 
     def on_train_batch_begin(self, batch, logs=None):
-        self._rate = float(self.model.optimizer.learning_rate)  # after the step it is the next one's
+        self.rate = float(self.model.optimizer.learning_rate)  # after the step it is the next one's
 
     def on_epoch_end(self, epoch, logs=None):
-        logs["learning_rate"] = self._rate
+        logs["learning_rate"] = self.rate
         logs["seconds"] = time.monotonic() - self._start
 
 
@@ -165,9 +166,10 @@ class BestWeights(keras.callbacks.Callback):
 class ShowProgress(keras.callbacks.Callback):
     """A bar on a terminal, and a line at the end of every epoch."""
 
-    def __init__(self, epochs: int, steps: int, best: BestWeights, say) -> None:
+    def __init__(self, epochs: int, steps: int, epoch_facts: EpochFacts, best: BestWeights, say) -> None:
         super().__init__()
-        self.epochs, self.steps, self.best, self.say = epochs, steps, best, say
+        self.epochs, self.steps, self.say = epochs, steps, say
+        self.epoch_facts, self.best = epoch_facts, best
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -195,9 +197,8 @@ class ShowProgress(keras.callbacks.Callback):
         self._bar.update(self._task, description=f"epoch {epoch + 1}/{self.epochs}")
 
     def on_train_batch_end(self, batch, logs=None):
-        rate = float(self.model.optimizer.learning_rate)
         facts = " ".join(f"{name} {value:.4f}" for name, value in logs.items())
-        self._bar.update(self._task, advance=1, facts=f"{facts} rate {rate:.2e}")
+        self._bar.update(self._task, advance=1, facts=f"{facts} rate {self.epoch_facts.rate:.2e}")
 
     def on_test_begin(self, logs=None):
         self._bar.update(self._task, facts="validating …")

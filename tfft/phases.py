@@ -91,6 +91,14 @@ def plan(
             rules=rates,
         )
         phases.append(Phase(start, trains, multiplier_of, peak))
+    backbone = [variable.path for group in groups[:-1] for variable in group.variables]
+    if len(stages) > 1 and not any(phase.trains[path] for phase in phases for path in backbone):
+        raise SettingError(
+            "unfreezing",
+            f"{len(stages)} stages",
+            "has nothing to thaw, for freeze leaves nothing of the backbone",
+            fix="Freeze less, or leave unfreezing out.",
+        )
     ends = [*(start for start, _ in opened[1:]), total_steps]
     segments = [
         Segment(start, end - start, round(warmup * (end - start)), peak)

@@ -7,11 +7,13 @@ from pathlib import Path
 import matplotlib.figure
 import numpy as np
 
+from tfft.errors import RunError
 from tfft.layer_groups import Group
 from tfft.learning_rates import Schedule
 from tfft.phases import Phase
 
 _POINTS = 2000  # steps that are drawn at most
+_MADE_BY = "tfft rates"
 
 
 def draw(
@@ -24,8 +26,13 @@ def draw(
         phases: Of the run.
         schedule: Of the run.
         total_steps: Of the run.
-        path: Of the picture; replaced whole.
+        path: Of the picture. One that this function drew is replaced.
+
+    Raises:
+        RunError: Another file has that name, or it cannot be written.
     """
+    if path.exists() and not (path.is_file() and _MADE_BY.encode() in path.read_bytes()):
+        raise RunError(f"{path} exists and is no picture of tfft rates. Choose another name with --plot.")
     steps = np.unique(np.linspace(0, total_steps - 1, min(total_steps, _POINTS)).astype(int))
     rates = np.array([float(schedule(step)) for step in steps])
     figure = matplotlib.figure.Figure(figsize=(9, 5), dpi=120, layout="constrained")
@@ -43,5 +50,8 @@ def draw(
     axes.set_ylim(bottom=0)
     axes.legend(loc="upper right", fontsize="small")
     temporary = path.with_name(f".{path.name}.writing")
-    figure.savefig(temporary, format="png")
-    os.replace(temporary, path)
+    try:
+        figure.savefig(temporary, format="png", metadata={"Software": _MADE_BY})
+        os.replace(temporary, path)
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error}. Choose another place with --plot.") from error

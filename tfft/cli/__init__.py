@@ -10,6 +10,15 @@ import click
 from tfft import __version__, plugins
 from tfft.errors import TfftError
 
+overrides = click.option(
+    "--set",
+    "overrides",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Replace one value of CONFIG, as in training.epochs=1. May be repeated.",
+)
+"""The option of every command that reads a config."""
+
 
 class _Commands(click.Group):
     """The commands are the files of this folder."""
@@ -26,7 +35,7 @@ class _Commands(click.Group):
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="tfft")
 def tfft():
-    """Fine-tune BERT backbones, from labelled text to a model that TensorFlow Serving answers with.
+    """Fine-tune text backbones, from labelled text to a model that TensorFlow Serving answers with.
 
     \b
     Example:

@@ -4,16 +4,12 @@ from pathlib import Path
 
 import click
 
+from tfft.cli import overrides
+
 
 @click.command()
 @click.argument("config", type=click.Path(path_type=Path))
-@click.option(
-    "--set",
-    "overrides",
-    metavar="KEY=VALUE",
-    multiple=True,
-    help="Replace one value of CONFIG, as in training.epochs=1. May be repeated.",
-)
+@overrides
 def command(config, overrides):
     """Check CONFIG and print it with every default written out.
 

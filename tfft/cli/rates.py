@@ -4,16 +4,12 @@ from pathlib import Path
 
 import click
 
+from tfft.cli import overrides
+
 
 @click.command()
 @click.argument("config", type=click.Path(path_type=Path))
-@click.option(
-    "--set",
-    "overrides",
-    metavar="KEY=VALUE",
-    multiple=True,
-    help="Replace one value of CONFIG, as in optimizer.layer_decay=0.9. May be repeated.",
-)
+@overrides
 @click.option(
     "--plot",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -16,7 +16,8 @@ def build(parts: Parts, /, *, epsilon: Annotated[float, Field(gt=0)] = 1.0) -> R
     """Add the gradient at the perturbed token vectors; a step costs twice as much.
 
     The perturbation is epsilon times the gradient of the table of token vectors over
-    its norm: one for all rows of a batch, where the paper has one for each row.
+    its norm: one for all rows of a batch (of a micro-batch, where it is taken in pieces),
+    where the paper has one for each row.
     In stages of `unfreezing` in which the table is frozen, nothing is added.
 
     Args:
