@@ -45,6 +45,8 @@ ALLOWED = {
     # A phase is which layers train, and at which rates.
     "phases": {"freezing", "layer_groups", "learning_rates", "unfreezing"},
     "rates_plot": {"layer_groups", "learning_rates", "phases"},
+    # Which variables ever train is told where callbacks are.
+    "weight_average": {"callbacks"},
     # What a loss and a regularizer are is declared by their families.
     "learner": {"losses", "regularizers"},
 }

@@ -113,6 +113,30 @@ def test_label_without_a_row_counts_in_the_macro_mean_only_if_it_was_an_answer()
     assert answered["f1_weighted"] == pytest.approx((2 * 1 + 2 * 2 / 3) / 4)
 
 
+def test_answers_are_those_that_the_caller_decides():
+    # Probabilities of "yes": 1/4, 3/4, 1/4, 3/4. Called "yes" from 1/5 on, all are; the loss is the same.
+    logits = math.log(3) * np.eye(2)[[0, 1, 0, 1]]
+    truth = np.array([0, 1, 1, 0])
+    seen = []
+
+    def decide(probabilities):
+        seen.append(probabilities)
+        return (probabilities[:, 1] >= 0.2).astype(int)
+
+    report = evaluation.score(logits, truth, texts(4), ["no", "yes"], decide)
+    np.testing.assert_allclose(seen[0], [[3 / 4, 1 / 4], [1 / 4, 3 / 4]] * 2)
+    assert report.figures["accuracy"] == 0.5
+    assert report.figures["confusion"] == [[0, 2], [0, 2]]
+    assert report.figures["f1_macro"] == pytest.approx((0 + 2 / 3) / 2)
+    plain = evaluation.score(logits, truth, texts(4), ["no", "yes"])
+    assert report.figures["loss"] == plain.figures["loss"]
+    assert plain.figures["confusion"] == [[1, 1], [1, 1]]
+    # The score is that of the answer, though the other label was likelier.
+    assert report.wrong["row"].to_pylist() == [4, 1]
+    assert report.wrong["predicted"].to_pylist() == ["yes", "yes"]
+    assert report.wrong["score"].to_pylist() == pytest.approx([3 / 4, 1 / 4])
+
+
 def test_wrong_rows_are_sorted_with_the_surest_first():
     # Answers 1 1 0 1 1, truth 0 1 1 0 0; the gap of the logits gives the score.
     logits = np.array([[0, 1.0], [0, 9.0], [2.0, 0], [0, 3.0], [0, 1.0]])

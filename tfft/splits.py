@@ -48,8 +48,6 @@ def read(
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file. Correct the path, or bring the file back.")
-    if not path.is_file():
-        raise DataError(f"{path}: no such file. Correct the path, or bring the file back.")
     bad: list[str] = []
     batches = list(
         rows(

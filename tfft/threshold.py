@@ -66,7 +66,8 @@ def check(positive: str, labels: Sequence[str], ids: np.ndarray) -> None:
 def tune(logits: np.ndarray, ids: np.ndarray, *, positive: int, metric: str) -> tuple[Threshold, float]:
     """Return the threshold that is best on the given rows, and what it reaches there.
 
-    Among the probabilities that occur; of equals the one nearest to one half.
+    Half-way between two neighbouring probabilities that occur; of equals the one nearest
+    to one half.
 
     Args:
         logits: float `[rows, 2]`.
@@ -85,8 +86,9 @@ def tune(logits: np.ndarray, ids: np.ndarray, *, positive: int, metric: str) -> 
         "accuracy": (found + negatives - wrong) / len(ids),
         "balanced_accuracy": (true_rate + 1 - false_rate) / 2,
     }[metric]
-    # The first candidate, infinity, calls nothing positive; as a probability that is above 1.
-    candidates = np.minimum(candidates, 1.0 + 1e-6)
+    # Half-way to the next lower one, so that the last digit of a probability, which differs between
+    # float64 here and float32 in the export, decides nothing. The first calls nothing positive.
+    candidates = np.concatenate(([1.0 + 1e-6], (candidates[1:] + np.append(candidates[2:], 0.0)) / 2))
     best = np.flatnonzero(reached >= reached.max() - 1e-12)
     chosen = best[np.abs(candidates[best] - 0.5).argmin()]
     return Threshold(positive, float(candidates[chosen])), float(reached[chosen])

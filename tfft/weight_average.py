@@ -9,6 +9,8 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from tfft.callbacks import trained_variables
+
 
 class WeightAverage(keras.callbacks.Callback):
     """Keep an average of all that trains.
@@ -26,9 +28,8 @@ class WeightAverage(keras.callbacks.Callback):
         self.step = 0
 
     def on_train_begin(self, logs=None):
-        # All that the optimizer knows, so that layers which thaw later are in it from the start.
-        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
-        self.variables = [v.value for v in optimizer._trainable_variables]
+        # All that ever trains, so that layers which thaw later are in it from the start.
+        self.variables = [variable.value for variable in trained_variables(self.model)]
         self.averages = [tf.Variable(v, trainable=False) for v in self.variables]
         self.updates = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.aside: list[tf.Tensor] | None = None

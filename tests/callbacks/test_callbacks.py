@@ -1,43 +1,76 @@
-"""Tests of the callbacks that the config may name."""
+"""Tests of tfft/callbacks/__init__.py, and of what all callbacks have in common."""
+
+import sys
+import types
 
 import keras
-import numpy as np
 import pytest
 
+from tests.callbacks.toys import MODES, fitting, learner
 from tfft import plugins
-from tfft.callbacks import early_stopping, tensorboard
+from tfft.callbacks import module, rate_scale
+from tfft.errors import SettingError
+
+NEEDED = {"time_budget": {"minutes": 1.0}}
 
 
 @pytest.mark.parametrize("name", plugins.names("callbacks"))
-def test_every_callback_is_a_keras_callback(name, tmp_path):
-    made = plugins.load("callbacks", name)(tmp_path, "val_loss", "min")
+def test_every_callback_is_a_keras_callback(name, tmp_path, monkeypatch):
+    for package in ("mlflow", "wandb"):
+        monkeypatch.setitem(sys.modules, package, types.ModuleType(package))
+    made = plugins.load("callbacks", name)(fitting(tmp_path), **NEEDED.get(name, {}))
     assert isinstance(made, keras.callbacks.Callback)
 
 
-def fit(callback, epochs):
-    model = keras.Sequential([keras.Input([1]), keras.layers.Dense(1)])
-    model.compile("sgd", "mse", jit_compile=False)
-    rows = np.zeros((4, 1))  # with no gradient the loss never changes
-    history = model.fit(
-        rows, rows, validation_data=(rows, rows), epochs=epochs, verbose=0, callbacks=[callback]
+@pytest.mark.parametrize("name", plugins.names("callbacks"))
+def test_what_a_callback_remembers_is_taken_back_by_a_new_one(name, tmp_path, monkeypatch):
+    import json
+
+    for package in ("mlflow", "wandb"):
+        monkeypatch.setitem(sys.modules, package, types.ModuleType(package))
+    build = plugins.load("callbacks", name)
+    made = build(fitting(tmp_path), **NEEDED.get(name, {}))
+    assert hasattr(made, "state") == hasattr(made, "restore")
+    if hasattr(made, "state"):
+        before = json.loads(json.dumps(made.state()))  # of a run that has not begun
+        other = build(fitting(tmp_path), **NEEDED.get(name, {}))
+        other.restore(before)
+        assert other.state() == before
+
+
+def test_every_value_of_the_logs_tells_good_from_bad(tmp_path):
+    # The task's loss falls, its metrics rise, in validation as in training.
+    told = fitting(tmp_path)
+    assert {name: told.mode("training.monitor", name) for name in MODES} == {
+        "loss": "min", "accuracy": "max", "f1_macro": "max",
+        "val_loss": "min", "val_accuracy": "max", "val_f1_macro": "max",
+    }  # fmt: skip
+
+
+def test_a_value_that_is_not_measured_is_refused(tmp_path):
+    with pytest.raises(SettingError) as caught:
+        fitting(tmp_path, modes={"loss": "min", "val_loss": "min"}).mode("training.monitor", "val_auc")
+    assert str(caught.value) == (
+        "training.monitor: must be a value that this task measures, got 'val_auc'. Known: loss, val_loss."
     )
-    return len(history.history["loss"])
 
 
-def test_early_stopping_counts_epochs_without_improvement(tmp_path):
-    assert fit(early_stopping.build(tmp_path, "val_loss", "min", patience=2), epochs=9) == 3
+def test_the_scale_of_all_rates_is_found_inside_a_loss_scaling_optimizer_too():
+    made = learner()
+    inside = made.optimizer
+    assert rate_scale(made) is inside.rate_scale
+    made.optimizer = keras.optimizers.LossScaleOptimizer(inside)
+    assert rate_scale(made) is inside.rate_scale
 
 
-def test_early_stopping_takes_the_direction_it_is_given(tmp_path):
-    made = early_stopping.build(tmp_path, "val_accuracy", "max", min_delta=0.5)
-    made.set_model(keras.Sequential())
-    made.on_train_begin()
-    for epoch, accuracy in enumerate([0.1, 0.7, 0.8]):  # 0.8 is no improvement of 0.5
-        made.on_epoch_end(epoch, {"val_accuracy": accuracy})
-    assert made.wait == 1
+def test_a_package_that_is_there_is_imported():
+    assert module("json", "no-matter") is sys.modules["json"]
 
 
-def test_tensorboard_writes_below_the_run(tmp_path):
-    fit(tensorboard.build(tmp_path, "val_loss", "min"), epochs=1)
-    for part in ("train", "validation"):
-        assert list((tmp_path / "tensorboard" / part).glob("events.out.*"))
+def test_a_package_that_is_not_there_is_named_with_what_to_install():
+    with pytest.raises(SettingError) as caught:
+        module("no_such_package", "no-such-package[all]")
+    assert str(caught.value) == (
+        "callbacks: needs a package that is not installed (No module named 'no_such_package'), "
+        "got 'no_such_package'. pip install no-such-package[all]"
+    )

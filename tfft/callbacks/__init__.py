@@ -57,7 +57,17 @@ class Fitting:
 
 def rate_scale(model: Any) -> Any:
     """Return the variable by which all learning rates of a model in training are multiplied."""
-    return getattr(model.optimizer, "inner_optimizer", model.optimizer).rate_scale
+    return _inner(model.optimizer).rate_scale
+
+
+def trained_variables(model: Any) -> list[Any]:
+    """Return the variables of a model in training that train in any of its phases."""
+    return list(_inner(model.optimizer)._trainable_variables)
+
+
+def _inner(optimizer: Any) -> Any:
+    """Return the optimizer that holds rates and slots, inside the one that scales the loss."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def module(name: str, package: str):

@@ -1,6 +1,7 @@
 """JSON Lines: what each step and each epoch measured, a line each, for other programs."""
 
 import json
+import math
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -42,6 +43,8 @@ def build(fitting: Fitting, /, *, every: Annotated[int, Field(ge=1)] = 10) -> An
             self.step = state["step"]
 
         def _write(self, place, logs):
-            self.file.write(json.dumps(place | {name: float(value) for name, value in logs.items()}) + "\n")
+            # JSON has no NaN.
+            values = {name: float(value) if math.isfinite(value) else None for name, value in logs.items()}
+            self.file.write(json.dumps(place | values) + "\n")
 
     return JsonLines()

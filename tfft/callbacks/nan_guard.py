@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from tfft.callbacks import Fitting, rate_scale
+from tfft.callbacks import Fitting, rate_scale, trained_variables
 from tfft.errors import TrainingError
 
 _log = logging.getLogger("tfft")
@@ -44,11 +44,18 @@ def build(
             self.step += 1
             if not math.isfinite(logs["loss"]):
                 self._go_back(f"the loss is {logs['loss']}")
-                # Keras shows the mean since the epoch began, which this step has spoilt.
+                # Keras shows means since the epoch began, which this step has spoilt, too.
                 self.model.reset_metrics()
+                for variable, value in self.measured:
+                    variable.assign(value)
                 del logs["loss"]  # dealt with; what finds it ends the training
-            elif self.step % every == 0 and self._is_good():
+                return
+            self._measure()
+            if self.step % every == 0 and self._is_good():
                 self._keep()
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self._measure()
 
         def on_test_begin(self, logs=None):
             # What the epoch's last update did shows in no loss of the training.
@@ -61,14 +68,17 @@ def build(
         def restore(self, state):
             self.returns, self.step = state["returns"], state["step"]
 
-        def _variables(self):
-            return [*self.model.trainable_variables, *self.model.optimizer.variables]
-
         def _is_good(self):
-            return all(np.isfinite(np.asarray(v)).all() for v in self.model.trainable_variables)
+            return all(np.isfinite(v.numpy()).all() for v in self.model.trainable_variables)
+
+        def _measure(self):
+            self.measured = [(v, v.numpy()) for v in self.model.metrics_variables]
 
         def _keep(self):
-            self.good = {v.path: np.array(v) for v in self._variables()}
+            # Of all that ever trains, for more may have thawed until the return; and not the
+            # optimizer's counts, by which schedule and phases go on.
+            slots = [v for v in self.model.optimizer.variables if "float" in v.dtype]
+            self.good = [(v, v.numpy()) for v in (*trained_variables(self.model), *slots)]
 
         def _go_back(self, reason):
             if self.returns == retries:
@@ -79,9 +89,8 @@ def build(
             self.returns += 1
             scale = rate_scale(self.model)
             lower = float(scale) * factor
-            for variable in self._variables():
-                if variable.path in self.good:
-                    variable.assign(self.good[variable.path])
+            for variable, value in self.good:
+                variable.assign(value)
             scale.assign(lower)
             _log.info(
                 f"Step {self.step}: {reason}. Went back to the last good state; learning rates are now "

@@ -36,6 +36,7 @@ def build(
         SettingError: The schedule lowers the rate already.
     """
     import keras
+    import numpy as np
 
     if fitting.schedule != "constant":
         raise SettingError(
@@ -57,7 +58,7 @@ def build(
                 return
             self.wait += 1
             scale = rate_scale(self.model)
-            if self.wait >= patience and float(scale) > lowest:
+            if self.wait >= patience and float(scale) > np.float32(lowest):
                 self.wait = 0
                 scale.assign(max(float(scale) * factor, lowest))
                 _log.info(

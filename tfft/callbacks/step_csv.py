@@ -27,7 +27,9 @@ def build(fitting: Fitting, /, *, every: Annotated[int, Field(ge=1)] = 10) -> An
             self.step += 1
             if self.step % every:
                 return
-            row = {"step": self.step, "next_learning_rate": float(self.model.optimizer.learning_rate)}
+            rate = float(self.model.optimizer.learning_rate)
+            # The first line says which columns there are, and a step that was undone has no loss.
+            row = {"step": self.step, "next_learning_rate": rate, "loss": ""}
             row |= {name: float(value) for name, value in logs.items()}
             if self.writer is None:
                 self.writer = csv.DictWriter(self.file, list(row))

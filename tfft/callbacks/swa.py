@@ -29,8 +29,8 @@ def build(
     """
     from tfft.weight_average import WeightAverage
 
-    return WeightAverage(
-        lambda n: 1.0 / (1.0 + n),
-        start=round(start * fitting.total_steps),
-        every=every or fitting.steps_per_epoch,
-    )
+    total = fitting.total_steps
+    first = min(round(start * total), total - 1)
+    # In a short run the part may be shorter than an epoch; its end is averaged then.
+    distance = min(every or fitting.steps_per_epoch, total - first)
+    return WeightAverage(lambda n: 1.0 / (1.0 + n), start=first, every=distance)

@@ -33,6 +33,9 @@ def build(fitting: Fitting, /, *, minutes: Annotated[float, Field(gt=0)]) -> Any
                     f"The time budget of {minutes:g} minutes is spent: training ends after this validation"
                 )
 
+        def on_epoch_end(self, epoch, logs=None):
+            self.spent = time.monotonic() - self.start
+
         def state(self):
             return {"spent": self.spent}
 

@@ -25,6 +25,8 @@ def build(counts: Sequence[int], /, *, gamma: Annotated[float, Field(ge=0)] = 2.
     def loss(labels, logits):
         # In logarithms to the end: Keras's own clips probabilities, and with them the gradient.
         log_probability = tf.gather(tf.nn.log_softmax(logits), labels, batch_dims=1)
-        return -((1.0 - tf.exp(log_probability)) ** gamma) * log_probability
+        # Zero to a power below one has no gradient, and a sure row has a probability of one.
+        wrong = tf.maximum(-tf.math.expm1(log_probability), 1e-30)
+        return -(wrong**gamma) * log_probability
 
     return loss

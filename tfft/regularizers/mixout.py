@@ -34,7 +34,7 @@ def build(parts: Parts, /, *, probability: Annotated[float, Field(gt=0, lt=1)] =
             before = [tf.identity(v.value) for v in now]
             keep = []  # 1 - m
             for number, variable in enumerate(now):
-                seed = tf.stack([tf.cast(parts.step, tf.int32), parts.seed * 100_003 + number])
+                seed = tf.stack([tf.cast(parts.step, tf.int32), (parts.seed * 100_003 + number) % 2**31])
                 draw = tf.random.stateless_uniform(variable.shape, seed)
                 keep.append(tf.cast(draw >= probability, variable.dtype))
                 old = start[variable.path]
