@@ -6,9 +6,9 @@ it; all that the optimizers share (schedule, clipping, decay, phases) stands onc
 
 import keras
 import numpy as np
-import pytest
 import tensorflow as tf
 
+from tests.optimizers import each
 from tfft import learning_rates, plugins
 from tfft.learning_rates import Schedule, Segment
 from tfft.schedules import linear
@@ -129,7 +129,7 @@ CASES = {
         {**ADAM, "momentum": 0.8, "nesterov": False, "newton_schulz_steps": 5, "weight_decay": 0.3},
     ),
 }  # fmt: skip
-every_case = pytest.mark.parametrize("case", CASES)
+every_case = each(CASES, "case")
 
 
 def start():

@@ -5,10 +5,11 @@ import inspect
 import keras
 import pytest
 
+from tests.optimizers import each
 from tfft import learning_rates, plugins
 
 NAMES = plugins.names("optimizers")
-every_name = pytest.mark.parametrize("name", NAMES)
+every_name = each(NAMES, "name")
 
 # Where each default comes from stands in the file of the optimizer.
 DEFAULTS = {
@@ -83,8 +84,13 @@ def test_nothing_is_left_to_keras(name):
     assert set(inspect.signature(optimizer_class).parameters) - UNUSED == set(found)
 
 
-@pytest.mark.parametrize(("name", "key"), [(name, key) for name in NAMES for key in defaults(name)])
-def test_every_setting_reaches_keras(name, key):
+@every_name
+def test_every_setting_reaches_keras(name):
+    for key in defaults(name):
+        check_that_a_setting_reaches_keras(name, key)
+
+
+def check_that_a_setting_reaches_keras(name, key):
     usual = defaults(name)[key]
     if usual is None:
         usual = 1.0  # a clip_norm that is off
