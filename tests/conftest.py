@@ -111,6 +111,15 @@ def toy_rows():
     return rows
 
 
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, tiny_preset, toy_rows):
+    """A finished run on the toy rows; tests only read it."""
+    import tfft
+
+    folder = tmp_path_factory.mktemp("trained")
+    return tfft.train(write_toy(folder, tiny_preset, toy_rows, learning_rate=2e-2, epochs=6))
+
+
 @pytest.fixture
 def toy_config(tmp_path, tiny_preset, toy_rows):
     """A config that trains the tiny BERT on the toy rows in `tmp_path`."""

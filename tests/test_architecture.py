@@ -17,10 +17,24 @@ ALLOWED = {
     # The door: it reads the file, knows the plug-ins' settings, and words their faults.
     "config": {"plugins", "setting_problems", "yaml_file"},
     # The public functions of the package, which tell the story.
-    "__init__": {"config", "run"},
+    "__init__": {"config", "finished", "run"},
     "__main__": {"cli"},
     # The story: the only file that knows the order of the steps.
     "run": STEPS,
+    # What is done with a finished run, for which its model is read back.
+    "finished": {
+        "classifier",
+        "config",
+        "dataset",
+        "evaluation",
+        "inference",
+        "labels",
+        "plugins",
+        "run_folder",
+        "saved_model",
+        "splits",
+        "tables",
+    },
     # It joins the parts of the model as run joins the parts of the story.
     "classifier": {
         "backbone",
@@ -52,7 +66,7 @@ ALLOWED = {
 }
 ALLOWED_IN_FOLDERS = {
     # The command line asks for a config and hands it to the story; __init__ for the version.
-    "cli": {"", "cli", "config", "plugins", "run"},
+    "cli": {"", "cli", "config", "finished", "plugins", "run"},
     # What a plug-in is given or gives back is declared by its family's __init__.
     "callbacks": {"callbacks", "weight_average"},
     "losses": {"losses"},

@@ -44,21 +44,21 @@ def train(path: str | Path, overrides: Sequence[str] = ()) -> Run:
 
 
 def evaluate(directory: str | Path, *, split: str | None = None, file: str | Path | None = None) -> dict:
-    """Measure a run on a split or a file; see `tfft.run.evaluate`."""
-    from tfft import run
+    """Measure a run on a split or a file; see `tfft.finished.evaluate`."""
+    from tfft import finished
 
-    return run.evaluate(Path(directory), split=split, file=None if file is None else Path(file))
+    return finished.evaluate(Path(directory), split=split, file=None if file is None else Path(file))
 
 
 def export(directory: str | Path, *, base: str | Path | None = None) -> Path:
-    """Write a run's model as the next version of a SavedModel; see `tfft.run.export`."""
-    from tfft import run
+    """Write a run's model as the next version of a SavedModel; see `tfft.finished.export`."""
+    from tfft import finished
 
-    return run.export(Path(directory), base=None if base is None else Path(base))
+    return finished.export(Path(directory), base=None if base is None else Path(base))
 
 
 def predict(where: str | Path, texts: Sequence[str]) -> list[dict]:
-    """Return `label` and `score` for each text, by a run or an export; see `tfft.run.answer`."""
-    from tfft import run
+    """Return `label` and `score` for each text, by a run or an export; see `tfft.finished.answer`."""
+    from tfft import finished
 
-    return run.answer(Path(where))(texts)
+    return finished.answer(Path(where))(texts)

@@ -3,7 +3,7 @@
 import functools
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,17 +11,15 @@ import keras
 import numpy as np
 import pyarrow as pa
 import tensorflow as tf
-from pyarrow import csv
 
 from tfft import (
     classifier,
     config,
     dataset,
-    evaluation,
+    finished,
     fit,
     freezing,
     imbalance,
-    inference,
     labels,
     learning_rates,
     lora,
@@ -37,7 +35,7 @@ from tfft import (
 from tfft.callbacks import Fitting
 from tfft.classifier import Classifier
 from tfft.config import Config
-from tfft.errors import DataError, RunError, SettingError
+from tfft.errors import SettingError
 from tfft.learner import Learner
 from tfft.learning_rates import Schedule
 from tfft.phases import Phase
@@ -45,7 +43,6 @@ from tfft.regularizers import Parts
 from tfft.unfreezing import Stage
 
 _log = logging.getLogger("tfft")
-_PREDICT = 64  # rows at a time
 _PROVE = 200  # texts that an export is compared on, besides the hard ones
 _COMPILED = 32  # tokens; what the length of a batch is a multiple of where XLA compiles
 
@@ -105,7 +102,7 @@ def train(settings: Config, name: str = "run") -> Run:
         keras.utils.set_random_seed(settings.training.seed)
         tf.config.experimental.enable_op_determinism()
 
-        rows = _read_splits(settings)
+        rows = finished.read_splits(settings)
         run_folder.write_json(directory / "data.json", {s: part.source for s, part in rows.items()})
         known = labels.collect(rows["train"].table["label"])
         ids = {s: labels.encode(part.table["label"], known, f"data.{s}") for s, part in rows.items()}
@@ -138,11 +135,11 @@ def train(settings: Config, name: str = "run") -> Run:
             ids,
             weights,
             directory,
-            export=lambda: _export(_restore(directory), base, texts),
+            export=lambda: finished.publish(finished.restore(directory), base, texts),
         )
 
         # From here on the model is the one that the folder keeps: what is measured is what is served.
-        model = _restore(directory)
+        model = finished.restore(directory)
         if settings.threshold is not None:
             model = _tune_threshold(
                 settings.threshold, model, tokens["validation"], ids["validation"], directory
@@ -150,10 +147,10 @@ def train(settings: Config, name: str = "run") -> Run:
         figures: dict[str, dict] = {}
         for split in ("validation", "test"):
             if split in rows:
-                figures[split] = _evaluate(
+                figures[split] = finished.measure(
                     model, rows[split].table, tokens[split], ids[split], split, directory
                 )
-        version = _export(model, base, texts)
+        version = finished.publish(model, base, texts)
     return Run(directory, figures, version)
 
 
@@ -167,7 +164,7 @@ def rates(settings: Config, plot: Path) -> str:
     Returns:
         A table for each phase, and where the picture is.
     """
-    rows = _read_splits(settings)["train"].table
+    rows = finished.read_splits(settings)["train"].table
     model = _from_preset(settings, labels.collect(rows["label"]))
     plan = _plan(settings, model, rows.num_rows)
     shown = [
@@ -186,149 +183,6 @@ def rates(settings: Config, plot: Path) -> str:
     )
 
 
-def evaluate(directory: Path, *, split: str | None = None, file: Path | None = None) -> dict:
-    """Measure a run on one of its splits or on any file of labelled rows.
-
-    Args:
-        directory: The run's folder.
-        split: `train`, `validation` or `test`; None takes the test split, or the
-            validation split where there is none.
-        file: A file in the format of the run's config, instead of a split.
-
-    Returns:
-        The figures, as in `evaluation/*.json`.
-    """
-    directory = run_folder.existing(directory)
-    settings = config.restore(directory / "config.yaml")
-    if file is not None:
-        # Named so that `evaluation/test.json` stays that of the run's own split.
-        table, name = _read_file(settings, Path(file)).table, f"input-{Path(file).stem}"
-        where = str(file)
-    else:
-        rows = _read_splits(settings)
-        name = split or ("test" if "test" in rows else "validation")
-        if name not in rows:
-            raise SettingError(
-                "--split", name, "must be a split of the run", fix=f"It has {', '.join(rows)}."
-            )
-        _check_unchanged(directory, name, rows)
-        table, where = rows[name].table, f"data.{name}"
-    model = _restore(directory)
-    return _evaluate(
-        model,
-        table,
-        dataset.tokenize(table["text"], model.preprocessor.tokenize),
-        labels.encode(table["label"], model.labels, where),
-        name,
-        directory,
-    )
-
-
-def export(directory: Path, *, base: Path | None = None) -> Path:
-    """Write a run's model as the next version of a SavedModel, proved to answer alike.
-
-    Args:
-        directory: The run's folder.
-        base: Folder of the numbered versions; None takes the config's, else `export` in the run.
-
-    Returns:
-        The folder of the version.
-    """
-    directory = run_folder.existing(directory)
-    settings = config.restore(directory / "config.yaml")
-    base = Path(base or settings.export.directory or directory / "export")
-    saved_model.check(base)
-    return _export(_restore(directory), base, run_folder.read_json(directory / run_folder.PROOF_TEXTS))
-
-
-def answer(where: Path) -> Callable[[Sequence[str]], list[dict]]:
-    """Return the function from texts to answers of a run or of an export.
-
-    Args:
-        where: A run's folder, an export's version, or the folder of an export's versions,
-            of which the newest answers.
-
-    Returns:
-        A function to a list with, for each text, `label` and `score`.
-    """
-    where = Path(where)
-    if (where / "saved_model.pb").is_file():
-        serve = saved_model.load(where)
-    elif versions := [p for p in where.glob("*") if p.name.isdecimal() and (p / "saved_model.pb").is_file()]:
-        serve = saved_model.load(max(versions, key=lambda path: int(path.name)))
-    elif where.is_dir() and (where / "config.yaml").is_file():
-        serve = _restore(run_folder.existing(where)).serve
-    else:
-        raise RunError(f"{where} is neither a run folder nor an export. Name a folder that tfft train made.")
-
-    def ask(texts: Sequence[str]) -> list[dict]:
-        answers = serve(text=tf.constant(list(texts), tf.string))
-        return [
-            {"label": label.decode(), "score": float(score)}
-            for label, score in zip(answers["label"].numpy(), answers["score"].numpy(), strict=True)
-        ]
-
-    return ask
-
-
-def predict(where: Path, batches: Iterable[pa.RecordBatch]) -> Iterator[dict]:
-    """Answer rows as they come, in constant memory.
-
-    Args:
-        where: As in `answer`.
-        batches: Record batches with one column of text.
-
-    Yields:
-        For each row `text`, `label` and `score`.
-    """
-    ask = answer(where)
-    for batch in batches:
-        for start in range(0, batch.num_rows, _PREDICT):
-            texts = batch.column(0).slice(start, _PREDICT).to_pylist()
-            for text, found in zip(texts, ask(texts), strict=True):
-                yield {"text": text, **found}
-
-
-def _read_splits(settings: Config) -> dict[str, splits.Rows]:
-    """Return the rows of `train`, `validation` and, where there is one, `test`."""
-    rows = {"train": _read_file(settings, settings.data.train, settings.data.weight_column)}
-    # Test first, so that the test rows stay the same whatever share validation gets.
-    for split in ("test", "validation"):
-        origin = getattr(settings.data, split)
-        if isinstance(origin, Path):
-            rows[split] = _read_file(settings, origin)
-        elif origin is not None:
-            rows["train"], rows[split] = splits.set_aside(
-                rows["train"], origin, seed=settings.training.seed, split=split
-            )
-    return {split: rows[split] for split in ("train", "validation", "test") if split in rows}
-
-
-def _read_file(settings: Config, path: Path, weight_column: str | None = None) -> splits.Rows:
-    source = settings.data.source
-    columns = {"text": settings.data.text_column, "label": settings.data.label_column}
-    if weight_column is not None:
-        columns["weight"] = weight_column
-    part = splits.read(
-        functools.partial(plugins.load("sources", source.name), **source.arguments()),
-        path,
-        columns=columns,
-        on_bad_row=settings.data.on_bad_row,
-    )
-    if bad := part.source["bad_rows"]:
-        _log.info(f"Left out {len(bad)} bad rows of {path}, the first: {bad[0]}")
-    return part
-
-
-def _check_unchanged(directory: Path, split: str, rows: Mapping[str, splits.Rows]) -> None:
-    kept = run_folder.read_json(directory / "data.json")[split]
-    if kept["sha256"] != rows[split].source["sha256"]:
-        raise DataError(
-            f"{kept['path']} has changed since the run, so this is not the split it was measured on. "
-            "Bring the old file back, or measure the new one with --input."
-        )
-
-
 def _from_preset(settings: Config, known: tuple[str, ...]) -> Classifier:
     return classifier.from_preset(
         settings.backbone.preset,
@@ -342,13 +196,6 @@ def _from_preset(settings: Config, known: tuple[str, ...]) -> Classifier:
         reinitialize_blocks=settings.backbone.reinitialize_blocks,
         lora_settings=settings.lora.model_dump() if settings.lora else None,
         precision=settings.training.precision,
-    )
-
-
-def _restore(directory: Path) -> Classifier:
-    return classifier.restore(
-        directory / run_folder.DESCRIPTION,
-        directory / run_folder.WEIGHTS,
     )
 
 
@@ -447,7 +294,7 @@ def _fit(
         freezing.apply(model.groups, plan.phases[0].trains)
         learner = Learner(model.head)
         vectors = {
-            split: _outputs(model.encoder, model, tokens[split], ids[split], f"features of {split}")
+            split: finished.outputs(model.encoder, model, tokens[split], ids[split], f"features of {split}")
             for split in ("train", "validation")
         }
         lengths = {split: np.zeros_like(found) for split, found in lengths.items()}  # no need to sort
@@ -565,7 +412,7 @@ def _tune_threshold(
     chosen: config.Threshold, model: Classifier, tokens: tf.RaggedTensor, ids: np.ndarray, directory: Path
 ) -> Classifier:
     positive = model.labels.index(chosen.positive)
-    logits = _outputs(model.whole, model, tokens, ids, "tuning the threshold")
+    logits = finished.outputs(model.whole, model, tokens, ids, "tuning the threshold")
     found, reached = threshold.tune(logits, ids, positive=positive, metric=chosen.metric)
     _log.info(
         f"{chosen.positive!r} is answered from a probability of {found.probability:.4f} on: "
@@ -574,40 +421,9 @@ def _tune_threshold(
     run_folder.write_json(
         directory / run_folder.DESCRIPTION, {**model.description, "threshold": asdict(found)}
     )
-    return _restore(directory)
-
-
-def _outputs(part: keras.Model, model: Classifier, tokens, ids: np.ndarray, title: str) -> np.ndarray:
-    """Return what a part of the model gives for all rows, float32 `[rows, width]`, in their order."""
-    batches, order = dataset.in_order(tokens.row_lengths().numpy(), batch_size=_PREDICT)
-    take = dataset.of_tokens(tokens, model.preprocessor.pack, ids)
-    return inference.outputs(part, dataset.once(take, batches), order, title=title)
-
-
-def _evaluate(model, rows: pa.Table, tokens, ids: np.ndarray, name: str, directory: Path) -> dict:
-    logits = _outputs(model.whole, model, tokens, ids, f"evaluating {name}")
-    decided = {} if model.threshold is None else {"decide": model.threshold.decide}
-    report = evaluation.score(logits, ids, rows["text"], model.labels, **decided)
-    run_folder.write_json(directory / "evaluation" / f"{name}.json", report.figures)
-    wrong = pa.BufferOutputStream()
-    csv.write_csv(report.wrong, wrong)
-    text = wrong.getvalue().to_pybytes().decode("utf-8")
-    run_folder.write_text(directory / "evaluation" / f"{name}-wrong.csv", text)
-    _log.info(evaluation.headline(report.figures, name))
-    for table in evaluation.tables(report.figures, model.labels):
-        _log.info(tables.text(table))
-    return report.figures
+    return finished.restore(directory)
 
 
 def _proof_texts(rows: Mapping[str, splits.Rows]) -> list[str]:
     parts = (part.table["text"].slice(0, _PROVE).to_pylist() for part in rows.values())
     return [text for part in parts for text in part][:_PROVE]
-
-
-def _export(model: Classifier, base: Path, texts: Sequence[str]) -> Path:
-    version, proof = saved_model.write(model.serve, model.whole, model.preprocessor, base, texts)
-    _log.info(
-        f"Exported {version} ({proof['bytes'] / 1e6:.1f} MB); a clean process gave the same answers to "
-        f"{proof['texts_compared']} texts, probabilities within {proof['largest_difference']:.1e}"
-    )
-    return version

@@ -31,6 +31,6 @@ def command(run, split, file):
     """
     if split and file:
         raise click.UsageError("--split and --input exclude each other.")
-    from tfft import run as story
+    from tfft import finished
 
-    click.echo(json.dumps(story.evaluate(run, split=split, file=file), indent=2, ensure_ascii=False))
+    click.echo(json.dumps(finished.evaluate(run, split=split, file=file), indent=2, ensure_ascii=False))

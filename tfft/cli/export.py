@@ -23,6 +23,6 @@ def command(run, base):
     Example:
       tfft export runs/support_intents/20260101-120000 --to /models/support_intents
     """
-    from tfft import run as story
+    from tfft import finished
 
-    click.echo(story.export(run, base=base))
+    click.echo(finished.export(run, base=base))

@@ -46,7 +46,7 @@ def command(where, texts, file, column, form):
         raise DataError(f"{file}: no such file.")
     import pyarrow as pa
 
-    from tfft import plugins, run
+    from tfft import finished, plugins
 
     def refuse(line, reason):
         raise DataError(f"{file}:{line}: {reason}. The rows above it are answered.")
@@ -57,7 +57,7 @@ def command(where, texts, file, column, form):
         path = Path("/dev/stdin") if str(file) == "-" else file
         rows = plugins.load("sources", _FORMATS.get(file.suffix, "lines"))
         batches = rows(path, (column,), refuse)
-    answers = run.predict(where, batches)
+    answers = finished.predict(where, batches)
     if form == "jsonl":
         for row in answers:
             click.echo(json.dumps(row, ensure_ascii=False))
