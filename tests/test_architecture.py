@@ -27,6 +27,7 @@ ALLOWED = {
         "config",
         "dataset",
         "evaluation",
+        "imbalance",
         "inference",
         "labels",
         "plugins",

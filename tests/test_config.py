@@ -1,6 +1,7 @@
 """Tests of tfft/config.py."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -453,3 +454,19 @@ def test_a_missing_file_is_named_beside_a_wrong_key(folder):
     assert len(found) == 2
     assert found[0].startswith("traning (line 5): unknown key. Did you mean training?")
     assert found[1].startswith("data.train (line 2): no such file: ")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("callbacks=[nan_guard, nan_guard]", "callbacks: must name each once, but has nan_guard twice"),
+        ("callbacks=[ema, swa]", "callbacks: must hold ema or swa, for only one average can be validated"),
+        ("regularizers=[l2, l2]", "regularizers: must name each once, but has l2 twice"),
+        ("data.weight_column=label", "data (line 1): must have different columns for text_column, label_column and"),
+        ("unfreezing={name: gradual, every: 0 epochs}", "unfreezing.every: must be longer than nothing"),
+        ("unfreezing={name: gradual, every: soon}", "unfreezing.every: must match pattern"),
+    ],
+)
+def test_settings_that_do_not_go_together(folder, override, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        config.read(write(folder), [override])

@@ -102,11 +102,11 @@ def test_odds_draw_rows_as_often_as_they_say():
     np.testing.assert_allclose(np.bincount(rows) / len(rows), odds, atol=0.03)
 
 
-@pytest.mark.parametrize(("length", "padded"), [(1, 8), (7, 8), (8, 8), (9, 16)])
+@pytest.mark.parametrize(("length", "padded"), [(1, 8), (7, 8), (8, 8), (9, 16), (17, 20), (20, 20)])
 def test_padding_to_a_multiple_adds_zeros_at_the_end(length, padded):
     inputs = {"token_ids": tf.fill([2, length], 7), "padding_mask": tf.ones([2, length], tf.int32)}
     batches = tf.data.Dataset.from_tensors((inputs, tf.constant([0, 1])))
-    ((found, labels),) = dataset.pad_to_multiple(batches, 8)
+    ((found, labels),) = dataset.pad_to_multiple(batches, 8, 20)
     assert found["token_ids"].numpy().tolist() == [[7] * length + [0] * (padded - length)] * 2
     assert found["padding_mask"].numpy().sum() == 2 * length
     assert labels.numpy().tolist() == [0, 1]

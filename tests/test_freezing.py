@@ -20,9 +20,8 @@ def groups(model):
 
 def freeze(model, rules):
     parts = groups(model)
-    freezing.apply(
-        parts, freezing.decide(parts, freezing.NAMED.get(rules, rules) if isinstance(rules, str) else rules)
-    )
+    written, named = ([], freezing.NAMED[rules]) if isinstance(rules, str) else (rules, ())
+    freezing.apply(parts, freezing.decide(parts, written, named))
     return parts
 
 
@@ -114,10 +113,10 @@ def test_dropout_of_a_partly_frozen_group_stays(model):
 
 
 def test_the_table_counts_every_parameter_once(model):
-    freeze(model, [("embeddings", False)])
+    trains = freezing.decide(groups(model), [("embeddings", False)])
     rates = {v.path: 1e-3 for group in groups(model) for v in group.variables}
     rates["transformer_layer_0/feedforward_output_dense/bias"] = 2e-3
-    rows = freezing.table(groups(model), rates)
+    rows = freezing.table(groups(model), trains, rates)
     assert [row["layer"] for row in rows] == ["embeddings", "block 0", "block 1"]
     assert rows[0] == {
         "layer": "embeddings",
@@ -150,3 +149,11 @@ def test_a_rule_that_an_earlier_one_leaves_nothing_to_is_an_error(model):
     with pytest.raises(SettingError, match="but a rule before it decides all that it matches") as caught:
         freeze(model, [("name:*", False), ("block 0", True)])
     assert caught.value.key == "freeze.1.layers"
+
+
+def test_a_named_rule_need_not_decide_anything(model):
+    parts = [Group("block 0", 1, [keras.layers.Dense(2, use_bias=False)])]
+    parts[0].layers[0].build([None, 2])
+    assert freezing.decide(parts, [], freezing.NAMED["all_but_biases"]).popitem()[1] is False
+    with pytest.raises(SettingError, match="must match at least one layer"):
+        freezing.decide(parts, freezing.NAMED["all_but_biases"])

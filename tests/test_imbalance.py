@@ -21,13 +21,15 @@ def column(*texts):
 def test_balanced_weights_by_hand():
     # 8 rows, 2 labels: 8 / (2 * 6) and 8 / (2 * 2).
     ids = np.array([0] * 6 + [1] * 2)
-    np.testing.assert_allclose(imbalance.class_weights("balanced", ids, ["a", "b"]), [2 / 3, 2.0])
+    np.testing.assert_allclose(
+        imbalance.class_weights("balanced", np.bincount(ids), ["a", "b"]), [2 / 3, 2.0]
+    )
 
 
 @given(IDS)
 def test_balanced_weights_have_the_mean_one_and_give_each_label_the_same_sum(ids):
     labels = [str(label) for label in range(ids.max() + 1)]
-    found = imbalance.class_weights("balanced", ids, labels)
+    found = imbalance.class_weights("balanced", imbalance.drawn(ids, None), labels)
     assert found[ids].mean() == pytest.approx(1)
     sums = np.bincount(ids, weights=found[ids])
     np.testing.assert_allclose(sums, len(ids) / len(labels))
@@ -38,14 +40,14 @@ def test_balanced_weights_have_the_mean_one_and_give_each_label_the_same_sum(ids
     ("chosen", "wanted"), [(None, [1, 1, 1]), ({}, [1, 1, 1]), ({"c": 0.5, "a": 3}, [3, 1, 0.5])]
 )
 def test_a_label_that_is_not_named_weighs_one(chosen, wanted):
-    found = imbalance.class_weights(chosen, np.array([0, 1, 2]), ["a", "b", "c"])
+    found = imbalance.class_weights(chosen, np.ones(3), ["a", "b", "c"])
     assert found.dtype == np.float64
     assert found.tolist() == wanted
 
 
 def test_an_unknown_label_is_named():
     with pytest.raises(SettingError) as caught:
-        imbalance.class_weights({"a": 1.0, "B": 2.0}, np.array([0, 1]), ["a", "b"])
+        imbalance.class_weights({"a": 1.0, "B": 2.0}, np.ones(2), ["a", "b"])
     assert str(caught.value) == (
         "training.class_weights.B: must be the weight of a label of the training rows, got 2.0. "
         "They are a, b."
@@ -54,21 +56,28 @@ def test_an_unknown_label_is_named():
 
 def test_weights_of_rows_are_numbers_in_text():
     texts = ["1", " 2.5 ", ".5", "3.", "1e-2", "+4", "007", "1E+2"]
-    assert imbalance.row_weights(column(*texts), 8).tolist() == [1, 2.5, 0.5, 3, 0.01, 4, 7, 100]
+    assert imbalance.row_weights(column(*texts), "w.csv").tolist() == [1, 2.5, 0.5, 3, 0.01, 4, 7, 100]
 
 
-def test_without_a_column_each_row_weighs_one():
-    assert imbalance.row_weights(None, 3).tolist() == [1, 1, 1]
+def test_weights_and_resampling_correct_once_not_twice():
+    # 90 and 10 rows, drawn equally often: the weights have nothing left to do.
+    ids = np.repeat([0, 1], [90, 10])
+    drawn = imbalance.drawn(ids, 0.0)
+    assert drawn.tolist() == [50, 50]
+    assert imbalance.class_weights("balanced", drawn, ["a", "b"]).tolist() == [1, 1]
+    half = imbalance.drawn(ids, 0.5)  # 3 to 1
+    np.testing.assert_allclose(half, [75, 25])
+    np.testing.assert_allclose(imbalance.class_weights("balanced", half, ["a", "b"]), [2 / 3, 2])
 
 
 def test_a_column_in_several_chunks():
     chunks = pa.chunked_array([["1"], [], ["2", "3"]], pa.string())
-    assert imbalance.row_weights(chunks, 3).tolist() == [1, 2, 3]
+    assert imbalance.row_weights(chunks, "w.csv").tolist() == [1, 2, 3]
 
 
 @given(st.lists(st.floats(1e-300, 1e300), min_size=1, max_size=9))
 def test_every_positive_number_that_python_writes_is_read_as_it_is(numbers):
-    found = imbalance.row_weights(column(*map(repr, numbers)), len(numbers))
+    found = imbalance.row_weights(column(*map(repr, numbers)), "w.csv")
     assert found.tolist() == numbers
 
 
@@ -77,10 +86,10 @@ def test_every_positive_number_that_python_writes_is_read_as_it_is(numbers):
 )
 def test_a_weight_that_is_no_number_above_zero_is_an_error_with_its_row(text):
     with pytest.raises(DataError) as caught:
-        imbalance.row_weights(column("1", text, "2", "-3"), 4)
+        imbalance.row_weights(column("1", text, "2", "-3"), "w.csv")
     assert str(caught.value) == (
-        f"data.weight_column: row 2 of the training rows has {text!r}, expected a number above 0 "
-        "(2 such rows). Correct the column, or leave the key out."
+        f"w.csv: row 2 has the weight {text!r}, expected a number above 0 "
+        "(2 such rows). Correct the column, or leave out data.weight_column."
     )
 
 

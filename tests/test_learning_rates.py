@@ -181,7 +181,9 @@ def model(*extra):
 
 def factors(groups=None, **changes):
     usual = {"learning_rate": 0.1, "head_learning_rate": None, "layer_decay": 1.0, "rules": ()}
-    return learning_rates.multipliers(groups or model(), **usual | changes)
+    groups = groups or model()
+    usual["ever"] = {v.path for group in groups for v in group.variables}
+    return learning_rates.multipliers(groups, **usual | changes)
 
 
 def of_kernels(found):
@@ -251,6 +253,11 @@ def test_a_rule_that_decides_nothing_is_an_error(rules, message):
     with pytest.raises(SettingError) as caught:
         factors(rules=rules)
     assert str(caught.value) == message
+
+
+def test_a_rule_for_what_never_trains_is_an_error():
+    with pytest.raises(SettingError, match=r"rates\.0\.layers: must decide something"):
+        factors(rules=[("embeddings", 0.2)], ever={"head/kernel"})
 
 
 def test_two_variables_of_one_path_are_refused():

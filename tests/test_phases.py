@@ -39,7 +39,8 @@ def plan(groups, stages, rules=(), **changes):
         "steps_per_epoch": 10, "total_steps": 40, "warmup": 0.1, "learning_rate": 0.1,
         "head_learning_rate": None, "layer_decay": 1.0, "rates": [],
     }  # fmt: skip
-    return phases.plan(groups, stages, rules, **(settings | changes))
+    base = freezing.decide(groups[:-1], rules)
+    return phases.plan(groups, stages, base, **(settings | changes))
 
 
 def training(phase):
@@ -61,7 +62,7 @@ def test_without_stages_one_phase_and_one_segment(model):
         ("1.5 epochs", 15),
         ("20 %", 8),
         ("12.5%", 5),
-        ("0 steps", 1),
+        ("0.01 epochs", 1),
     ],
 )
 def test_lengths(model, length, start):
@@ -75,7 +76,7 @@ def test_a_run_too_short_for_its_stages(model):
 
 
 def test_a_stage_that_trains_nothing(model):
-    with pytest.raises(SettingError, match="must leave something to train from step 0 on"):
+    with pytest.raises(SettingError, match="must leave something to train from step 1 on"):
         plan(groups(model), [Stage(None, NAMES)])
 
 
@@ -140,7 +141,7 @@ def test_what_the_config_freezes_stays_frozen_in_every_stage(model):
         (
             [{"length": "1 epoch", "frozen": ["block 7"]}, {}],
             "unfreezing.stages.0.frozen",
-            "It has embeddings,",
+            "They are embeddings,",
         ),
     ],
 )

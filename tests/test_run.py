@@ -248,13 +248,11 @@ def test_the_threshold_is_tuned_kept_and_served(toy_config, tmp_path, toy_rows):
     finished = tfft.train(toy_config, ["threshold={positive: good, metric: balanced_accuracy}"])
     kept = described(finished.directory)["threshold"]
     assert kept["positive"] == 1
-    assert (
-        f"'good' is answered from a probability of {kept['probability']:.4f} on"
-        in (finished.directory / "log.txt").read_text()
-    )
+    assert "'good' is answered from a probability of 0." in (finished.directory / "log.txt").read_text()
     serve = tf.saved_model.load(str(finished.export)).signatures["serving_default"]
     answers = serve(text=tf.constant([text for text, _ in toy_rows[80:]]))
-    is_good = answers["probabilities"].numpy()[:, 1] >= np.float32(kept["probability"])
+    bar = 1 / (1 + np.exp(-kept["margin"]))
+    is_good = answers["probabilities"].numpy()[:, 1] >= bar
     assert [label == b"good" for label in answers["label"].numpy()] == is_good.tolist()
     chosen = np.where(is_good, answers["probabilities"].numpy()[:, 1], answers["probabilities"].numpy()[:, 0])
     np.testing.assert_allclose(answers["score"].numpy(), chosen)
@@ -282,6 +280,51 @@ def test_controls_that_do_not_fit_leave_nothing_behind(toy_config, tmp_path, ove
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["freeze=all"],
+        ["lora={}"],
+        ["freeze=all_but_biases"],
+        ["freeze=[{layers: block 1, trainable: false}]"],
+    ],
+)
+def test_what_is_reinitialized_must_train(toy_config, overrides):
+    with pytest.raises(SettingError, match="must name blocks that train, or they would stay random"):
+        tfft.train(toy_config, ["backbone.reinitialize_blocks=1", *overrides])
+
+
+@pytest.mark.parametrize("name", ["mixout", "l2_sp"])
+def test_a_pull_to_the_pretrained_needs_something_pretrained_that_trains(toy_config, name):
+    with pytest.raises(SettingError, match="must not be set where nothing pretrained trains"):
+        tfft.train(toy_config, ["freeze=all", f"regularizers=[{name}]"])
+
+
+def test_gradual_unfreezing_passes_over_what_is_frozen_for_good(toy_config):
+    finished = tfft.train(
+        toy_config,
+        ["unfreezing={name: gradual, every: 3 steps}", "freeze=[{layers: embeddings, trainable: false}]"],
+    )
+    phases = json.loads((finished.directory / "layers.json").read_text())
+    assert [phase["first_step"] for phase in phases] == [1, 4, 7]
+
+
+def test_a_version_is_published_for_every_best_epoch_and_none_twice(toy_config):
+    finished = tfft.train(
+        toy_config,
+        ["callbacks=[saved_model_export]", "threshold={positive: good}", "training.epochs=4",
+         "optimizer.learning_rate=0.02", "training.monitor=val_loss"],
+    )  # fmt: skip
+    losses = [float(row["val_loss"]) for row in history(finished)]
+    best = [i for i, loss in enumerate(losses) if loss < min([*losses[:i], 9.0])]
+    versions = sorted(int(path.name) for path in (finished.directory / "export").iterdir())
+    assert versions == list(range(1, len(best) + 1))
+    assert finished.export.name == str(versions[-1])
+    # Each answers by a threshold of its own: the log tells one for each.
+    log = (finished.directory / "log.txt").read_text()
+    assert log.count("is answered from a probability") == len(best) + 1
+
+
 def test_weights_of_rows_come_from_a_column_and_reach_the_loss(toy_config, tmp_path, toy_rows):
     def losses(weight):
         with open(tmp_path / "train.csv", "w", newline="", encoding="utf-8") as stream:
@@ -294,7 +337,7 @@ def test_weights_of_rows_come_from_a_column_and_reach_the_loss(toy_config, tmp_p
         return float(history(finished)[0]["loss"])
 
     assert losses("0.5") == pytest.approx(losses("1") / 2, rel=1e-5)
-    with pytest.raises(DataError, match="row 1 of the training rows has '-1', expected a number above 0"):
+    with pytest.raises(DataError, match=r"train\.csv: row 1 has the weight '-1', expected a number above 0"):
         losses("-1")
 
 

@@ -28,7 +28,7 @@ def logits_of(probabilities):
 
 
 def answers(found, logits):
-    return found.decide(special.softmax(np.float64(logits), axis=1))
+    return found.decide(logits)
 
 
 @st.composite
@@ -42,11 +42,13 @@ def rows(draw):
 
 
 def test_the_answer_by_hand():
-    made = Threshold(positive=1, probability=0.25)
-    probabilities = np.array([[0.75, 0.25], [0.8, 0.2], [0.1, 0.9]])
-    assert made.decide(probabilities).tolist() == [1, 0, 1]  # the threshold itself is positive
-    other = Threshold(positive=0, probability=0.8)
-    assert other.decide(probabilities).tolist() == [1, 0, 1]
+    made = Threshold(positive=1, margin=-1.0)
+    logits = np.array([[1.0, 0.0], [1.5, 0.0], [0.0, 2.0]])
+    assert made.decide(logits).tolist() == [1, 0, 1]  # the threshold itself is positive
+    other = Threshold(positive=0, margin=1.25)
+    assert other.decide(logits).tolist() == [1, 0, 1]
+    assert Threshold(positive=1, margin=0.0).probability == 0.5
+    assert Threshold(positive=1, margin=float(np.log(3))).probability == pytest.approx(0.75)
 
 
 def test_f1_by_hand():
@@ -64,7 +66,7 @@ def test_nothing_may_be_positive():
     found, reached = threshold.tune(logits, np.array([1, 0, 0]), positive=1, metric="accuracy")
     assert reached == pytest.approx(2 / 3)
     assert answers(found, logits).tolist() == [0, 0, 0]
-    assert Threshold(1, found.probability).decide(np.array([[0.3, 0.7]])).tolist() == [0]
+    assert found.decide(logits_of([0.7])).tolist() == [0]
 
 
 def test_of_equals_the_one_nearest_to_one_half():
@@ -101,9 +103,19 @@ def test_what_is_evaluated_and_exported_reaches_what_was_tuned(seed):
     text = pa.chunked_array([["text"] * 50], pa.string())
     report = evaluation.score(logits, ids, text, ["no", "yes"], found.decide)
     assert report.figures["accuracy"] == pytest.approx(reached)
-    task = text_classification.build(["no", "yes"], (found.positive, found.probability))
+    task = text_classification.build(["no", "yes"], (found.positive, found.margin))
     labels = task.answer(tf.constant(logits))["label"].numpy()
     assert np.mean((labels == b"yes") == ids) == pytest.approx(reached)
+
+
+def test_a_sure_model_whose_probabilities_are_all_one_is_tuned_and_served_alike():
+    logits = np.array([[0, 18], [0, 18.5], [0, 19], [0, 20]], "float32")
+    ids = np.array([0, 0, 1, 1])
+    found, reached = threshold.tune(logits, ids, positive=1, metric="accuracy")
+    assert reached == 1.0
+    assert found.decide(logits).tolist() == ids.tolist()
+    task = text_classification.build(["no", "yes"], (found.positive, found.margin))
+    assert task.answer(tf.constant(logits))["label"].numpy().tolist() == [b"no", b"no", b"yes", b"yes"]
 
 
 @pytest.mark.parametrize("metric", sorted(METRICS))

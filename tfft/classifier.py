@@ -10,7 +10,7 @@ import functools
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ class Classifier:
         task: What the logits mean.
         labels: Names in the order of their ids.
         description: All but vocabulary and weights, ready for JSON.
+        reinitialized: Variables of the backbone that were pretrained and are random again.
     """
 
     preprocessor: preprocessor.Preprocessor
@@ -62,6 +63,7 @@ class Classifier:
     task: Task
     labels: tuple[str, ...]
     description: Mapping[str, Any]
+    reinitialized: Sequence[keras.Variable] = ()
 
     @property
     def threshold(self) -> Threshold | None:
@@ -151,12 +153,12 @@ def from_preset(
         "lora": lora_settings and dict(lora_settings),
         "threshold": None,
     }
-    if reinitialize_blocks:
-        _reinitialize(body, architecture, reinitialize_blocks)
+    fresh = _reinitialize(body, architecture, reinitialize_blocks) if reinitialize_blocks else set()
     with _policy(precision):
         classifier = _assemble(body, tokenizer, description)
     saved_model.check_operations(classifier.serve)
-    return classifier
+    random = [v for group in classifier.groups if group.name in fresh for v in group.variables]
+    return replace(classifier, reinitialized=random)
 
 
 def restore(description: Path, weights: Path) -> Classifier:
@@ -195,8 +197,8 @@ def _policy(precision: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _reinitialize(body: keras.Model, architecture: backbone.Architecture, blocks: int) -> None:
-    """Give the top blocks and the pooler the weights of a backbone that was never trained.
+def _reinitialize(body: keras.Model, architecture: backbone.Architecture, blocks: int) -> set[str]:
+    """Give the top blocks and the pooler the weights of a backbone that was never trained; name them.
 
     Raises:
         SettingError: There are fewer blocks.
@@ -210,10 +212,13 @@ def _reinitialize(body: keras.Model, architecture: backbone.Architecture, blocks
             f"must be at most {there}, the blocks of the backbone",
             fix="Set it to a few, such as 1 to 4.",
         )
-    for (_, depth, layers), (_, _, fresh) in zip(trained, untrained, strict=True):
+    fresh = set()
+    for (name, depth, layers), (_, _, random) in zip(trained, untrained, strict=True):
         if depth > there - blocks:
-            for layer, other in zip(layers, fresh, strict=True):
+            fresh.add(name)
+            for layer, other in zip(layers, random, strict=True):
                 layer.set_weights(other.get_weights())
+    return fresh
 
 
 _TOKENIZERS: Mapping[str, Any] = {

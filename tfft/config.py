@@ -13,7 +13,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from tfft import plugins, setting_problems, yaml_file
@@ -36,6 +44,17 @@ AbsolutePath = Annotated[
     BeforeValidator(_path_only),
     AfterValidator(_absolute),
 ]
+
+
+def _each_once(chosen: list[PluginSettings]) -> list[PluginSettings]:
+    names = [plugin.name for plugin in chosen]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise PydanticCustomError("twice", f"must name each once, but has {twice[0]} twice")
+    if {"ema", "swa"} <= set(names):
+        raise PydanticCustomError("averages", "must hold ema or swa, for only one average can be validated")
+    return chosen
+
+
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -115,6 +134,15 @@ class Data(Settings):
     on_bad_row: Literal["error", "skip"] = "error"
     """`error` ends the run when a row cannot be used; `skip` counts and lists such rows and goes on."""
 
+    @model_validator(mode="after")
+    def _columns_differ(self) -> "Data":
+        columns = [self.text_column, self.label_column, self.weight_column]
+        if len(set(columns)) < len(columns):
+            raise PydanticCustomError(
+                "columns", "must have different columns for text_column, label_column and weight_column"
+            )
+        return self
+
 
 DropoutRate = Annotated[float, Field(ge=0, lt=1)]
 
@@ -190,7 +218,8 @@ class Head(Settings):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Dropout rate before each dense layer of the head."""
     initializer: Literal["truncated_normal", "glorot_uniform", "he_normal", "zeros"] = "truncated_normal"
-    """Distribution of the first weights; `truncated_normal` has BERT's standard deviation, 0.02."""
+    """Distribution of the first weights; `truncated_normal` has BERT's standard deviation, 0.02. `zeros` is
+    of the last layer alone, for hidden layers of zeros would never learn."""
 
 
 class Training(Settings):
@@ -264,7 +293,7 @@ class Config(Settings):
     head: Head = Head()
     loss: Loss = Field("cross_entropy", validate_default=True)
     """What training minimises: the name of a loss, or a mapping with its settings."""
-    regularizers: list[Regularizer] = []
+    regularizers: Annotated[list[Regularizer], AfterValidator(_each_once)] = []
     """Names of regularizers, or mappings with their settings; the first is innermost."""
     optimizer: Optimizer = Field("adamw", validate_default=True)
     """The name of an optimizer, or a mapping with its settings."""
@@ -273,7 +302,9 @@ class Config(Settings):
     training: Training = Training()
     threshold: Threshold | None = None
     """Tune the decision between two labels; null answers the likelier one."""
-    callbacks: list[Callback] = Field(["early_stopping", "tensorboard"], validate_default=True)
+    callbacks: Annotated[list[Callback], AfterValidator(_each_once)] = Field(
+        ["early_stopping", "tensorboard"], validate_default=True
+    )
     """Names of callbacks, or mappings with their settings."""
     export: Export = Export()
     run: Run = Run()

@@ -111,14 +111,15 @@ def in_order(lengths: np.ndarray, *, batch_size: int) -> tuple[list[np.ndarray],
     return np.split(order, range(batch_size, len(order), batch_size)), order
 
 
-def pad_to_multiple(batches: tf.data.Dataset, multiple: int) -> tf.data.Dataset:
-    """Pad the tokens of each batch to a multiple, so that a compiler sees few shapes.
+def pad_to_multiple(batches: tf.data.Dataset, multiple: int, longest: int) -> tf.data.Dataset:
+    """Pad the tokens of each batch to a multiple, or to the longest row, so that a compiler sees few shapes.
 
     Zeros will do: where the padding mask is zero no other input counts.
     """
 
     def pad(inputs: dict[str, tf.Tensor], *rest: tf.Tensor) -> tuple[Any, ...]:
-        missing = -tf.shape(inputs["token_ids"])[1] % multiple
+        tokens = tf.shape(inputs["token_ids"])[1]
+        missing = tf.minimum(tokens + -tokens % multiple, longest) - tokens
         return {name: tf.pad(tensor, [[0, 0], [0, missing]]) for name, tensor in inputs.items()}, *rest
 
     return batches.map(pad)

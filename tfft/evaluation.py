@@ -28,8 +28,8 @@ class Report:
     wrong: pa.Table
 
 
-def _likeliest(probabilities: np.ndarray) -> np.ndarray:
-    return probabilities.argmax(axis=1)
+def _likeliest(logits: np.ndarray) -> np.ndarray:
+    return logits.argmax(axis=1)
 
 
 def score(
@@ -46,17 +46,16 @@ def score(
         ids: True label ids, `[rows]`.
         text: The rows' texts.
         labels: Names in the order of their ids.
-        decide: Probabilities `[rows, labels]` to the ids that are answered, `[rows]`.
+        decide: Logits `[rows, labels]` to the ids that are answered, `[rows]`.
 
     Returns:
         Figures by scikit-learn; a class without a row counts as F1 0 in the macro mean
         only if it was predicted. The interval is Wilson's (Wilson 1927,
         https://doi.org/10.2307/2276774).
     """
-    logits = logits.astype(np.float64)
-    log_probabilities = special.log_softmax(logits, axis=1)
+    log_probabilities = special.log_softmax(logits.astype(np.float64), axis=1)
     probabilities = np.exp(log_probabilities)
-    predicted = decide(probabilities)
+    predicted = decide(logits)
     right = int((predicted == ids).sum())
     interval = stats.binomtest(right, len(ids)).proportion_ci(method="wilson")
     precision, recall, f1, support = metrics.precision_recall_fscore_support(

@@ -19,6 +19,7 @@ from tfft import (
     config,
     dataset,
     evaluation,
+    imbalance,
     inference,
     labels,
     plugins,
@@ -153,6 +154,13 @@ def read_splits(settings: Config) -> dict[str, splits.Rows]:
     return {split: rows[split] for split in ("train", "validation", "test") if split in rows}
 
 
+def row_weights(rows: splits.Rows) -> np.ndarray:
+    """Return the weight of each row in the loss, float64 `[rows]`, 1 where there is no column of weights."""
+    if "weight" not in rows.table.column_names:
+        return np.ones(rows.table.num_rows)
+    return imbalance.row_weights(rows.table["weight"], "data.weight_column")
+
+
 def restore(directory: Path) -> Classifier:
     """Return the model that a run keeps: in float32, LoRA merged."""
     return classifier.restore(
@@ -223,6 +231,8 @@ def _read_file(settings: Config, path: Path, weight_column: str | None = None) -
         columns=columns,
         on_bad_row=settings.data.on_bad_row,
     )
+    if weight_column is not None:
+        imbalance.row_weights(part.table["weight"], str(path))  # of all rows, before some are set aside
     if bad := part.source["bad_rows"]:
         _log.info(f"Left out {len(bad)} bad rows of {path}, the first: {bad[0]}")
     return part

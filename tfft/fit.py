@@ -1,5 +1,6 @@
 """Train: Keras's own `fit`, in phases, with progress, the best weights kept, and a stop at the first NaN."""
 
+import contextlib
 import math
 import os
 import time
@@ -54,7 +55,10 @@ def run(
     best = BestWeights(whole, weights, monitor=monitor, mode=mode)
     facts = EpochFacts()
     progress = ShowProgress(epochs, steps_per_epoch, facts, best, say)
-    with progress:
+    with progress, contextlib.ExitStack() as stack:
+        for callback in callbacks:
+            if hasattr(callback, "close"):  # Keras ends no callback of a training that fails
+                stack.callback(callback.close)
         learner.fit(
             train,
             validation_data=validation,
@@ -80,20 +84,19 @@ class EnterPhases(keras.callbacks.Callback):
     """Put each phase in force before its first step, which is traced anew.
 
     Keras looks up what trains when it traces the step, so that a changed flag alone
-    would change nothing.
+    would change nothing. Steps are the optimizer's, as those of the schedule are: one
+    that loss scaling skips counts for neither.
     """
 
     def __init__(self, phases: Sequence[tuple[int, Callable[[], None]]]) -> None:
         super().__init__()
         self.phases = list(phases)
-        self.step = 0
 
     def on_train_batch_begin(self, batch, logs=None):
-        if self.phases and self.step == self.phases[0][0]:
+        while self.phases and int(self.model.optimizer.iterations) >= self.phases[0][0]:
             _, enter = self.phases.pop(0)
             enter()
             self.model.make_train_function(force=True)
-        self.step += 1
 
 
 class StopAtNaNStep(keras.callbacks.Callback):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import keras
 
-from tfft.layer_groups import Group, first_match
+from tfft.layer_groups import Group, first_match, refuse_idle
 
 Rules = Sequence[tuple[str, bool]]
 """Selector and whether what it selects trains; the first that matches a variable decides."""
@@ -23,21 +23,24 @@ NAMED: Mapping[str, Rules] = {
 """The rules behind each word that `freeze` takes. BERT's norms call their bias beta."""
 
 
-def decide(groups: Sequence[Group], rules: Rules, key: str = "freeze") -> dict[str, bool]:
+def decide(groups: Sequence[Group], rules: Rules, then: Rules = ()) -> dict[str, bool]:
     """Return for the path of every variable of the backbone whether it trains.
 
     Args:
         groups: The backbone's layers from the input upward, without the head.
-        rules: What no rule matches is trained.
-        key: The setting that holds the rules, for errors.
+        rules: Those that the config spells out; each must decide something.
+        then: Those that follow of themselves. What no rule matches is trained.
 
     Raises:
         SettingError: A selector is not understood, or a rule decides nothing.
     """
-    keys = [f"{key}.{index}.layers" for index in range(len(rules))]
-    found = first_match(keys, [text for text, _ in rules], groups)
+    all_rules = [*rules, *then]
+    keys = [f"freeze.{index}.layers" for index in range(len(all_rules))]
+    texts = [text for text, _ in all_rules]
+    found = first_match(keys, texts, groups)
+    refuse_idle(keys[: len(rules)], texts[: len(rules)], found, groups)
     return {
-        variable.path: rules[found[variable.path]][1] if variable.path in found else True
+        variable.path: all_rules[found[variable.path]][1] if variable.path in found else True
         for group in groups
         for variable in group.variables
     }
@@ -64,22 +67,25 @@ def apply(groups: Iterable[Group], trains: Mapping[str, bool]) -> None:
             dropout.rate = 0.0 if frozen else rate
 
 
-def table(groups: Iterable[Group], rate_of: Mapping[str, float]) -> list[dict[str, str | int | float]]:
+def table(
+    groups: Iterable[Group], trains: Mapping[str, bool], rate_of: Mapping[str, float]
+) -> list[dict[str, str | int | float]]:
     """Return a row for each group: layer, trainable and frozen parameters, lowest and highest peak rate.
 
     Args:
         groups: All layers, the head included.
-        rate_of: Peak learning rate of each trainable variable, by its path.
+        trains: Whether a variable trains, by its path.
+        rate_of: Peak learning rate of each variable, by its path.
     """
     rows: list[dict[str, str | int | float]] = []
     for group in groups:
-        trainable = [variable for variable in group.variables if variable.trainable]
+        trainable = [variable for variable in group.variables if trains[variable.path]]
         rates = [rate_of[variable.path] for variable in trainable] or [0.0]
         rows.append(
             {
                 "layer": group.name,
                 "trainable": sum(map(_size, trainable)),
-                "frozen": sum(_size(v) for v in group.variables if not v.trainable),
+                "frozen": sum(_size(v) for v in group.variables if not trains[v.path]),
                 "learning_rate": max(rates),
                 "lowest_learning_rate": min(rates),
             }

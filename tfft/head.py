@@ -82,23 +82,30 @@ def dense(
         hidden_layers: Width of each layer between the two.
         activation: Of the hidden layers.
         dropout: Rate before each dense layer.
-        initializer: Distribution of the first kernels; biases start at zero.
+        initializer: Distribution of the first kernels, `zeros` of the last alone; biases
+            start at zero.
     """
 
-    def kernel():
-        if initializer == "truncated_normal":
+    def kernel(name):
+        if name == "truncated_normal":
             return keras.initializers.TruncatedNormal(stddev=0.02)  # as in BERT's own code
-        return keras.initializers.get(initializer)
+        return keras.initializers.get(name)
+
+    # No gradient comes through two layers of zeros.
+    hidden = "truncated_normal" if initializer == "zeros" else initializer
 
     vector = pooled = keras.Input([width], name="pooled")
     for index, units in enumerate(hidden_layers):
         vector = keras.layers.Dropout(dropout, name=f"dropout_{index}")(vector)
-        vector = keras.layers.Dense(units, activation, kernel_initializer=kernel(), name=f"hidden_{index}")(
-            vector
+        layer = keras.layers.Dense(
+            units, activation, kernel_initializer=kernel(hidden), name=f"hidden_{index}"
         )
+        vector = layer(vector)
     vector = keras.layers.Dropout(dropout, name="dropout")(vector)
-    logits = keras.layers.Dense(outputs, kernel_initializer=kernel(), dtype="float32", name="logits")(vector)
-    return keras.Model(pooled, logits, name="head")
+    layer = keras.layers.Dense(
+        outputs, kernel_initializer=kernel(initializer), dtype="float32", name="logits"
+    )
+    return keras.Model(pooled, layer(vector), name="head")
 
 
 def join(encoder: keras.Model, head: keras.Model) -> keras.Model:

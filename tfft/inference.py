@@ -23,7 +23,9 @@ def outputs(
         order: Number of the row at each place in `batches`.
         title: Names the work on the progress bar.
     """
-    step = tf.function(lambda inputs: model(inputs, training=False), reduce_retracing=True)
+    step = tf.function(
+        lambda inputs: tf.cast(model(inputs, training=False), tf.float32), reduce_retracing=True
+    )
     parts = []
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=len(order))

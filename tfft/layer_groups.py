@@ -5,7 +5,7 @@ Freezing and learning rates are both set by ordered rules over these groups.
 
 import fnmatch
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import keras
@@ -91,33 +91,44 @@ def first_match(keys: Sequence[str], texts: Sequence[str], groups: Sequence[Grou
         groups: Those whose variables are asked for. A variable that no selector means is left out.
 
     Raises:
-        SettingError: A selector decides nothing: it matches no variable, or only such
-            as a selector before it has taken.
+        SettingError: A selector is not understood.
     """
     selectors = [selector(key, text, groups) for key, text in zip(keys, texts, strict=True)]
     found: dict[str, int] = {}
-    matched: set[int] = set()
     for group in groups:
         for variable in group.variables:
-            matching = [i for i, selects in enumerate(selectors) if selects(group, variable)]
-            matched.update(matching)
-            if matching:
-                found[variable.path] = matching[0]
-    for index in sorted(set(range(len(texts))) - set(found.values())):
-        if index in matched:
+            for index, selects in enumerate(selectors):
+                if selects(group, variable):
+                    found.setdefault(variable.path, index)
+    return found
+
+
+def refuse_idle(
+    keys: Sequence[str], texts: Sequence[str], found: Mapping[str, int], groups: Sequence[Group]
+) -> None:
+    """Refuse a selector that decides nothing.
+
+    Args:
+        keys: As in `first_match`.
+        texts: As in `first_match`.
+        found: What that returned.
+        groups: Those whose variables were asked for.
+
+    Raises:
+        SettingError: One matches no variable, or only such as a selector before it has taken.
+    """
+    for index, (key, text) in enumerate(zip(keys, texts, strict=True)):
+        if index in found.values():
+            continue
+        selects = selector(key, text, groups)
+        if any(selects(group, variable) for group in groups for variable in group.variables):
             raise SettingError(
-                keys[index],
-                texts[index],
+                key,
+                text,
                 "must decide something, but a rule before it decides all that it matches",
                 fix="Move it up, or remove it.",
             )
-        raise SettingError(
-            keys[index],
-            texts[index],
-            "must match at least one layer",
-            fix=f"There are {names(groups)}.",
-        )
-    return found
+        raise SettingError(key, text, "must match at least one layer", fix=f"There are {names(groups)}.")
 
 
 def blocks(groups: Sequence[Group]) -> int:

@@ -49,17 +49,13 @@ class Learner(keras.Model):
             with tf.GradientTape() as tape:
                 value, logits = whole_loss(batch)
                 scaled = self.optimizer.scale_loss(value)
-            return value, logits, tape.gradient(scaled, self.learned())
+            return value, logits, tape.gradient(scaled, [v.value for v in self.trainable_variables])
 
         whole_loss: Loss = loss
         self._gradients: Gradients = gradients
         for regularizer in regularizers:
             whole_loss = regularizer.loss(whole_loss)
             self._gradients = regularizer.gradients(self._gradients)
-
-    def learned(self) -> list[tf.Variable]:
-        """Return the variables that train now."""
-        return [variable.value for variable in self.trainable_variables]
 
     def train_step(self, data):
         """Take one optimizer step on (inputs, labels, weights); return the metrics so far."""
@@ -101,7 +97,7 @@ class Learner(keras.Model):
                 0,
                 0.0,
                 tf.TensorArray(tf.float32, size=pieces, element_shape=[size, self.output.shape[-1]]),
-                [tf.zeros_like(variable) for variable in self.learned()],
+                [tf.zeros_like(variable.value) for variable in self.trainable_variables],
             ),
             parallel_iterations=1,  # side by side they would fill the memory that they are to save
         )

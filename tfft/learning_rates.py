@@ -7,7 +7,7 @@ by one constant factor with every layer below the head (Howard & Ruder 2018,
 https://arxiv.org/abs/1801.06146).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from tfft.layer_groups import HEAD, Group, first_match
+from tfft.layer_groups import HEAD, Group, first_match, refuse_idle
 from tfft.schedules import Course
 
 
@@ -76,6 +76,7 @@ def multipliers(
     head_learning_rate: float | None,
     layer_decay: float,
     rules: Sequence[tuple[str, float]],
+    ever: Collection[str],
 ) -> dict[str, float]:
     """Return the factor on the learning rate of each variable, by its path.
 
@@ -88,13 +89,16 @@ def multipliers(
             block gives.
         rules: Selectors with the peak rate of what they select, which neither decay nor
             the head's rate touches. The first that matches decides.
+        ever: Paths of the variables that train in some phase.
 
     Raises:
         ValueError: Two variables have one path, so that one would get the other's rate.
-        SettingError: A selector is not understood, or a rule decides nothing.
+        SettingError: A selector is not understood, or a rule decides the rate of nothing that ever trains.
     """
     keys = [f"optimizer.rates.{index}.layers" for index in range(len(rules))]
-    ruled = first_match(keys, [text for text, _ in rules], groups)
+    texts = [text for text, _ in rules]
+    ruled = first_match(keys, texts, groups)
+    refuse_idle(keys, texts, {path: index for path, index in ruled.items() if path in ever}, groups)
     found: dict[str, float] = {}
     for group in groups:
         if group.name == HEAD:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tfft import freezing, learning_rates
 from tfft.errors import SettingError
-from tfft.layer_groups import HEAD, Group
+from tfft.layer_groups import Group
 from tfft.learning_rates import Segment
 from tfft.unfreezing import Stage
 
@@ -35,7 +35,7 @@ class Phase:
 def plan(
     groups: Sequence[Group],
     stages: Sequence[Stage],
-    rules: freezing.Rules,
+    base: Mapping[str, bool],
     *,
     steps_per_epoch: int,
     total_steps: int,
@@ -50,7 +50,7 @@ def plan(
     Args:
         groups: All layers from the input upward; the last is the head.
         stages: At least one.
-        rules: What the config freezes in all stages.
+        base: Whether a variable of the backbone may train at all, by its path.
         steps_per_epoch: Steps in which each row is seen once.
         total_steps: Of the whole run.
         warmup: Share of each segment over which the rate rises.
@@ -64,41 +64,31 @@ def plan(
             short for the stages.
     """
     starts = _starts(stages, steps_per_epoch, total_steps)
-    base = freezing.decide(groups[:-1], rules)
-    phases: list[Phase] = []
-    opened: list[tuple[int, float]] = []  # start and peak of each segment
-    for start, stage in zip(starts, stages, strict=True):
-        if stage.learning_rate is not None or not opened:
-            opened.append((start, stage.learning_rate or learning_rate))
-        peak = opened[-1][1]
-        trains = {
-            variable.path: group.name not in stage.frozen and (group.name == HEAD or base[variable.path])
+    trains = [
+        {
+            variable.path: group.name not in stage.frozen and base.get(variable.path, True)
             for group in groups
             for variable in group.variables
         }
-        if not any(trains.values()):
-            raise SettingError(
-                "unfreezing",
-                ", ".join(stage.frozen),
-                f"must leave something to train from step {start} on; with freeze it leaves nothing",
-                fix="Freeze less, or leave unfreezing out.",
-            )
+        for stage in stages
+    ]
+    _refuse_idle(stages, starts, trains, base)
+    ever = {path for stage in trains for path, does in stage.items() if does}
+    phases: list[Phase] = []
+    opened: list[tuple[int, float]] = []  # start and peak of each segment
+    for start, stage, now in zip(starts, stages, trains, strict=True):
+        if stage.learning_rate is not None or not opened:
+            opened.append((start, stage.learning_rate or learning_rate))
+        peak = opened[-1][1]
         multiplier_of = learning_rates.multipliers(
             groups,
             learning_rate=peak,
             head_learning_rate=stage.head_learning_rate or head_learning_rate,
             layer_decay=layer_decay,
             rules=rates,
+            ever=ever,
         )
-        phases.append(Phase(start, trains, multiplier_of, peak))
-    backbone = [variable.path for group in groups[:-1] for variable in group.variables]
-    if len(stages) > 1 and not any(phase.trains[path] for phase in phases for path in backbone):
-        raise SettingError(
-            "unfreezing",
-            f"{len(stages)} stages",
-            "has nothing to thaw, for freeze leaves nothing of the backbone",
-            fix="Freeze less, or leave unfreezing out.",
-        )
+        phases.append(Phase(start, now, multiplier_of, peak))
     ends = [*(start for start, _ in opened[1:]), total_steps]
     segments = [
         Segment(start, end - start, round(warmup * (end - start)), peak)
@@ -108,9 +98,32 @@ def plan(
 
 
 def table(groups: Sequence[Group], phase: Phase) -> list[dict[str, str | int | float]]:
-    """Put a phase in force and return `freezing.table` of it."""
-    freezing.apply(groups, phase.trains)
-    return freezing.table(groups, {path: m * phase.peak for path, m in phase.multiplier_of.items()})
+    """Return `freezing.table` of a phase."""
+    rates = {path: factor * phase.peak for path, factor in phase.multiplier_of.items()}
+    return freezing.table(groups, phase.trains, rates)
+
+
+def _refuse_idle(
+    stages: Sequence[Stage],
+    starts: Sequence[int],
+    trains: Sequence[Mapping[str, bool]],
+    base: Mapping[str, bool],
+) -> None:
+    for stage, start, now in zip(stages, starts, trains, strict=True):
+        if not any(now.values()):
+            raise SettingError(
+                "unfreezing",
+                ", ".join(stage.frozen),
+                f"must leave something to train from step {start + 1} on; with freeze it leaves nothing",
+                fix="Freeze less, or leave unfreezing out.",
+            )
+    if len(stages) > 1 and not any(base.values()):
+        raise SettingError(
+            "unfreezing",
+            f"{len(stages)} stages",
+            "has nothing to thaw, for freeze leaves nothing of the backbone",
+            fix="Freeze less, or leave unfreezing out.",
+        )
 
 
 def _starts(stages: Sequence[Stage], steps_per_epoch: int, total_steps: int) -> list[int]:

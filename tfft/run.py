@@ -9,7 +9,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import pyarrow as pa
 import tensorflow as tf
 
 from tfft import (
@@ -110,7 +109,9 @@ def train(settings: Config, name: str = "run") -> Run:
         _log.info(f"Rows: {counts}; {len(known)} labels")
         if settings.threshold is not None:
             threshold.check(settings.threshold.positive, known, ids["validation"])
-        weights = _row_weights(settings, rows["train"].table, ids["train"], known)
+        drawn = imbalance.drawn(ids["train"], settings.training.sampling_exponent)
+        by_label = imbalance.class_weights(settings.training.class_weights, drawn, known)
+        weights = finished.row_weights(rows["train"]) * by_label[ids["train"]]
 
         model = _from_preset(settings, known)
         plan = _plan(settings, model, len(ids["train"]))
@@ -127,31 +128,28 @@ def train(settings: Config, name: str = "run") -> Run:
         run_folder.write_json(directory / "labels.json", known)
         texts = _proof_texts(rows)
         run_folder.write_json(directory / run_folder.PROOF_TEXTS, texts)
-        _fit(
-            settings,
-            model,
-            plan,
-            tokens,
-            ids,
-            weights,
-            directory,
-            export=lambda: finished.publish(finished.restore(directory), base, texts),
+        answering = functools.partial(
+            _answering, settings.threshold, tokens["validation"], ids["validation"], directory
         )
+        versions: dict[int, Path] = {}
+
+        def export() -> Path:
+            """Publish the weights that are kept now, unless they are published."""
+            written = (directory / run_folder.WEIGHTS).stat().st_mtime_ns
+            if written not in versions:
+                versions[written] = finished.publish(answering(), base, texts)
+            return versions[written]
+
+        _fit(settings, model, plan, tokens, ids, weights.astype(np.float32), drawn, directory, export)
 
         # From here on the model is the one that the folder keeps: what is measured is what is served.
-        model = finished.restore(directory)
-        if settings.threshold is not None:
-            model = _tune_threshold(
-                settings.threshold, model, tokens["validation"], ids["validation"], directory
-            )
-        figures: dict[str, dict] = {}
-        for split in ("validation", "test"):
-            if split in rows:
-                figures[split] = finished.measure(
-                    model, rows[split].table, tokens[split], ids[split], split, directory
-                )
-        version = finished.publish(model, base, texts)
-    return Run(directory, figures, version)
+        model = answering()
+        figures: dict[str, dict] = {
+            split: finished.measure(model, rows[split].table, tokens[split], ids[split], split, directory)
+            for split in ("validation", "test")
+            if split in rows
+        }
+        return Run(directory, figures, export())
 
 
 def rates(settings: Config, plot: Path) -> str:
@@ -209,38 +207,25 @@ def _tell_truncation(tokens: tf.RaggedTensor, preprocessor) -> None:
     )
 
 
-def _row_weights(settings: Config, rows: pa.Table, ids: np.ndarray, known: Sequence[str]) -> np.ndarray:
-    """Return the weight of each training row in the loss, float32 `[rows]`."""
-    column = rows["weight"] if "weight" in rows.column_names else None
-    by_label = imbalance.class_weights(settings.training.class_weights, ids, known)
-    return (imbalance.row_weights(column, len(ids)) * by_label[ids]).astype(np.float32)
-
-
 def _plan(settings: Config, model: Classifier, rows: int) -> Plan:
     """Give every variable its phases and rates."""
     chosen, training = settings.optimizer, settings.training
-    rules = settings.freeze
-    frozen = freezing.NAMED[rules] if isinstance(rules, str) else [(r.layers, r.trainable) for r in rules]
-    if settings.lora is not None:
-        if rules in ("all", "all_but_biases"):
-            raise SettingError(
-                "freeze",
-                rules,
-                "must be none or rules with lora, which itself freezes all but what it adds",
-                fix="Remove freeze, or remove lora.",
-            )
-        frozen = [*frozen, *lora.RULES]
+    base = _may_train(settings, model)
     stages = [Stage(None)]
     if settings.unfreezing is not None:
         unfreeze = plugins.load("unfreezing", settings.unfreezing.name)
-        names = [group.name for group in model.groups]
+        names = [
+            group.name
+            for group in model.groups
+            if any(base.get(variable.path, True) for variable in group.variables)
+        ]
         stages = unfreeze(names, chosen.learning_rate, **settings.unfreezing.arguments())
     steps_per_epoch = -(-rows // training.batch_size)
     total_steps = steps_per_epoch * training.epochs
     found, segments = phases.plan(
         model.groups,
         stages,
-        frozen,
+        base,
         steps_per_epoch=steps_per_epoch,
         total_steps=total_steps,
         warmup=settings.schedule.warmup,
@@ -251,6 +236,34 @@ def _plan(settings: Config, model: Classifier, rows: int) -> Plan:
     )
     course = plugins.load("schedules", settings.schedule.name)(**settings.schedule.arguments())
     return Plan(found, Schedule(segments, course), steps_per_epoch, total_steps)
+
+
+def _may_train(settings: Config, model: Classifier) -> dict[str, bool]:
+    """Return for each variable of the backbone whether `freeze`, or LoRA, lets it train at all."""
+    rules = settings.freeze
+    if settings.lora is not None and rules in ("all", "all_but_biases"):
+        raise SettingError(
+            "freeze",
+            rules,
+            "must be none or rules with lora, which itself freezes all but what it adds",
+            fix="Remove freeze, or remove lora.",
+        )
+    written = [] if isinstance(rules, str) else [(rule.layers, rule.trainable) for rule in rules]
+    named = freezing.NAMED[rules] if isinstance(rules, str) else ()
+    base = freezing.decide(model.groups[:-1], written, lora.RULES if settings.lora is not None else named)
+    if rules == "all_but_biases" and not any(base.values()):
+        raise SettingError(
+            "freeze", rules, "needs biases, and this backbone has none", fix="Take all, or use lora."
+        )
+    untrained = [v.path for v in model.reinitialized if not base[v.path]]
+    if untrained:
+        raise SettingError(
+            "backbone.reinitialize_blocks",
+            settings.backbone.reinitialize_blocks,
+            f"must name blocks that train, or they would stay random ({untrained[0]} is frozen)",
+            fix="Freeze less, or set it to 0.",
+        )
+    return base
 
 
 def _title(plan: Plan, number: int) -> str:
@@ -276,50 +289,20 @@ def _fit(
     tokens: Mapping[str, tf.RaggedTensor],
     ids: Mapping[str, np.ndarray],
     weights: np.ndarray,
+    drawn: np.ndarray,
     directory: Path,
-    *,
     export: Callable[[], Path],
 ) -> None:
     training = settings.training
     ever = {path for phase in plan.phases for path, trains in phase.trains.items() if trains}
     backbone = [v for group in model.groups[:-1] for v in group.variables if v.path in ever]
-    size, pack = training.batch_size, model.preprocessor.pack
-    lengths = {split: tokens[split].row_lengths().numpy() for split in ("train", "validation")}
-    if backbone:
-        learner = Learner(model.whole)
-        train_rows = dataset.of_tokens(tokens["train"], pack, ids["train"], weights)
-        check_rows = dataset.of_tokens(tokens["validation"], pack, ids["validation"])
-    else:
-        _log.info("The whole backbone is frozen: its outputs are computed once, and the head trains on them")
-        freezing.apply(model.groups, plan.phases[0].trains)
-        learner = Learner(model.head)
-        vectors = {
-            split: finished.outputs(model.encoder, model, tokens[split], ids[split], f"features of {split}")
-            for split in ("train", "validation")
-        }
-        lengths = {split: np.zeros_like(found) for split, found in lengths.items()}  # no need to sort
-        train_rows = dataset.of_features(vectors["train"], ids["train"], weights)
-        check_rows = dataset.of_features(vectors["validation"], ids["validation"])
-
-    one_epoch = functools.partial(
-        dataset.plan,
-        lengths["train"],
-        batch_size=size,
-        seed=training.seed,
-        odds=imbalance.odds(ids["train"], training.sampling_exponent),
-    )
-    batches = dataset.endless(train_rows, lambda epoch: one_epoch(epoch=epoch))
-    validation = dataset.once(check_rows, dataset.in_order(lengths["validation"], batch_size=size)[0])
+    learner = Learner(model.whole if backbone else model.head)
     compiles = training.jit == "on" or (
         training.jit == "auto" and bool(tf.config.list_physical_devices("GPU"))
     )
-    if compiles and backbone and not model.preprocessor.is_full:
-        batches, validation = (dataset.pad_to_multiple(part, _COMPILED) for part in (batches, validation))
-
-    optimizer = _learn_by(settings, model, learner, plan, backbone, ids["train"], compiles)
-    variables = [variable for variable in learner.weights if variable.path in ever]
+    optimizer = _learn_by(settings, model, learner, plan, backbone, drawn, compiles)
     # Built before the first step, or the step is traced twice: once to make the slots.
-    learner.optimizer.build(variables)
+    learner.optimizer.build([variable for variable in learner.weights if variable.path in ever])
     modes = {prefix + name: mode for name, mode in model.task.modes.items() for prefix in ("", "val_")}
     fitting = Fitting(
         directory=directory,
@@ -328,8 +311,13 @@ def _fit(
         schedule=settings.schedule.name,
         steps_per_epoch=plan.steps_per_epoch,
         total_steps=plan.total_steps,
+        settled=plan.phases[-1].start // plan.steps_per_epoch,
         export=export,
     )
+    mode = fitting.mode("training.monitor", training.monitor)
+    callbacks = [
+        plugins.load("callbacks", chosen.name)(fitting, **chosen.arguments()) for chosen in settings.callbacks
+    ]
 
     def enter(number: int) -> None:
         phase = plan.phases[number]
@@ -338,6 +326,11 @@ def _fit(
         if number:
             _log.info(_title(plan, number))
 
+    batches, validation = _batches(settings, model, tokens, ids, weights, whole=bool(backbone))
+    if compiles and backbone and not model.preprocessor.is_full:
+        longest = model.preprocessor.sequence_length
+        batches = dataset.pad_to_multiple(batches, _COMPILED, longest)
+        validation = dataset.pad_to_multiple(validation, _COMPILED, longest)
     fit.run(
         learner,
         batches,
@@ -346,16 +339,48 @@ def _fit(
         steps_per_epoch=plan.steps_per_epoch,
         phases=[(phase.start, functools.partial(enter, number)) for number, phase in enumerate(plan.phases)],
         monitor=training.monitor,
-        mode=fitting.mode("training.monitor", training.monitor),
+        mode=mode,
         whole=model.whole,
         weights=directory / run_folder.WEIGHTS,
         history=directory / "history.csv",
-        callbacks=[
-            plugins.load("callbacks", chosen.name)(fitting, **chosen.arguments())
-            for chosen in settings.callbacks
-        ],
+        callbacks=callbacks,
         say=_log.info,
     )
+
+
+def _batches(
+    settings: Config,
+    model: Classifier,
+    tokens: Mapping[str, tf.RaggedTensor],
+    ids: Mapping[str, np.ndarray],
+    weights: np.ndarray,
+    *,
+    whole: bool,
+) -> tuple[tf.data.Dataset, tf.data.Dataset]:
+    """Return the batches to train on, and those to validate on: of tokens, or of kept features."""
+    training, pack = settings.training, model.preprocessor.pack
+    lengths = {split: tokens[split].row_lengths().numpy() for split in ("train", "validation")}
+    if whole:
+        rows = dataset.of_tokens(tokens["train"], pack, ids["train"], weights)
+        held_out = dataset.of_tokens(tokens["validation"], pack, ids["validation"])
+    else:
+        _log.info("The whole backbone is frozen: its outputs are computed once, and the head trains on them")
+        vectors = {
+            split: finished.outputs(model.encoder, model, tokens[split], ids[split], f"features of {split}")
+            for split in lengths
+        }
+        lengths = {split: np.zeros_like(found) for split, found in lengths.items()}  # no need to sort
+        rows = dataset.of_features(vectors["train"], ids["train"], weights)
+        held_out = dataset.of_features(vectors["validation"], ids["validation"])
+    one_epoch = functools.partial(
+        dataset.plan,
+        lengths["train"],
+        batch_size=training.batch_size,
+        seed=training.seed,
+        odds=imbalance.odds(ids["train"], training.sampling_exponent),
+    )
+    order, _ = dataset.in_order(lengths["validation"], batch_size=training.batch_size)
+    return dataset.endless(rows, lambda epoch: one_epoch(epoch=epoch)), dataset.once(held_out, order)
 
 
 def _learn_by(
@@ -364,7 +389,7 @@ def _learn_by(
     learner: Learner,
     plan: Plan,
     backbone: Sequence[keras.Variable],
-    ids: np.ndarray,
+    drawn: np.ndarray,
     compiles: bool,
 ) -> keras.optimizers.Optimizer:
     """Give the learner its loss, regularizers and optimizer; return the optimizer that has the rates."""
@@ -378,17 +403,16 @@ def _learn_by(
         )
     build = plugins.load("optimizers", settings.optimizer.name)
     optimizer = build(learning_rates.layerwise, plan.schedule, **settings.optimizer.arguments())
+    fresh = {variable.path for variable in model.reinitialized}
     parts = Parts(
-        backbone=backbone,
+        backbone=[variable for variable in backbone if variable.path not in fresh],
         head=model.head.weights,
         token_embedding=model.token_embedding,
         learned=lambda: learner.trainable_variables,
         step=optimizer._iterations,
         seed=training.seed,
     )
-    row_loss = plugins.load("losses", settings.loss.name)(
-        np.bincount(ids).tolist(), **settings.loss.arguments()
-    )
+    row_loss = plugins.load("losses", settings.loss.name)(drawn.tolist(), **settings.loss.arguments())
     learner.learn_by(
         row_loss,
         [
@@ -408,9 +432,13 @@ def _learn_by(
     return optimizer
 
 
-def _tune_threshold(
-    chosen: config.Threshold, model: Classifier, tokens: tf.RaggedTensor, ids: np.ndarray, directory: Path
+def _answering(
+    chosen: config.Threshold | None, tokens: tf.RaggedTensor, ids: np.ndarray, directory: Path
 ) -> Classifier:
+    """Return the model that the folder keeps, its decision tuned on the given rows if that is asked for."""
+    model = finished.restore(directory)
+    if chosen is None:
+        return model
     positive = model.labels.index(chosen.positive)
     logits = finished.outputs(model.whole, model, tokens, ids, "tuning the threshold")
     found, reached = threshold.tune(logits, ids, positive=positive, metric=chosen.metric)
@@ -418,9 +446,8 @@ def _tune_threshold(
         f"{chosen.positive!r} is answered from a probability of {found.probability:.4f} on: "
         f"{chosen.metric} {reached:.4f} on the validation rows, which it was tuned on"
     )
-    run_folder.write_json(
-        directory / run_folder.DESCRIPTION, {**model.description, "threshold": asdict(found)}
-    )
+    tuned = {**model.description, "threshold": asdict(found)}
+    run_folder.write_json(directory / run_folder.DESCRIPTION, tuned)
     return finished.restore(directory)
 
 

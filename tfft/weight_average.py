@@ -4,12 +4,15 @@ The weights that train are put aside before each validation and back before the 
 epoch; in between, whoever looks at the model sees the average.
 """
 
+import logging
 from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 
 from tfft.callbacks import trained_variables
+
+_log = logging.getLogger("tfft")
 
 
 class WeightAverage(keras.callbacks.Callback):
@@ -52,10 +55,13 @@ class WeightAverage(keras.callbacks.Callback):
                 variable.assign(value)
             self.aside = None
 
+    def on_train_end(self, logs=None):
+        _log.info(f"The average holds the weights after {int(self.updates)} steps")
+
     def _one_update(self) -> None:
         share = self.share(tf.cast(self.updates, tf.float32))
+        # A spoilt step, which may yet be undone, must not spoil the average for good.
+        is_good = tf.reduce_all([tf.reduce_all(tf.math.is_finite(v)) for v in self.variables])
         for variable, average in zip(self.variables, self.averages, strict=True):
-            new = average + share * (variable - average)
-            # A spoilt step, which may yet be undone, must not spoil the average for good.
-            average.assign(tf.where(tf.math.is_finite(new), new, average))
-        self.updates.assign_add(1)
+            average.assign(tf.where(is_good, average + share * (variable - average), average))
+        self.updates.assign_add(tf.cast(is_good, tf.int64))

@@ -25,6 +25,7 @@ def fitting(folder, **changes):
         "schedule": "constant",
         "steps_per_epoch": STEPS,
         "total_steps": 3 * STEPS,
+        "settled": 0,
         "export": lambda: folder / "export" / "1",
     }
     return Fitting(**(told | changes))

@@ -47,7 +47,7 @@ def tree(folder: Path) -> set[str]:
         (
             ["c.yaml", "--set", "training.epochs=0", "--set", "freeze=most"],
             "Error: c.yaml: 2 problems\n"
-            "  freeze: must be 'none' or 'all' or a list, got 'most'\n"
+            "  freeze: must be 'none', 'all' or 'all_but_biases' or a list, got 'most'\n"
             "  training.epochs: must be at least 1, got 0\n",
         ),
         (

@@ -86,7 +86,7 @@ def test_a_term_of_the_weights_counts_once_however_a_step_is_cut():
 def test_what_is_copied_is_the_backbone_as_it_is_now():
     made = toy()
     before = values(made)[:3]
-    found = made.parts.pretrained()
+    found = made.parts.pretrained("mixout")
     for variable in made.parts.backbone:
         variable.assign_add(tf.ones_like(variable))
     assert found.keys() == {"tokens/embeddings", "hidden/kernel", "hidden/bias"}

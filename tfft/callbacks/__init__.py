@@ -1,7 +1,9 @@
 """Callbacks: each file builds one Keras callback that listens to the training.
 
-A callback that must go on where it stopped when a run is resumed has two methods:
-`state()` gives what it knows as JSON values, `restore(state)` takes it back.
+A callback whose memory outlasts an epoch has two methods, by which a training in
+pieces goes on as one: `state()` gives what it knows as JSON values, `restore(state)`
+takes it back. One that holds something open has `close()`, which is called however the
+training ends.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +26,9 @@ class Fitting:
         schedule: Name of the learning rate's schedule.
         steps_per_epoch: Steps in which each row is seen once.
         total_steps: Of the whole run.
-        export: Writes the weights kept so far as the next version of the SavedModel.
+        settled: Epoch, from 0, in which the last phase begins; before it, more thaws yet.
+        export: Writes the weights kept so far as the next version of the SavedModel, unless
+            that is what the last version has.
     """
 
     directory: Path
@@ -33,6 +37,7 @@ class Fitting:
     schedule: str
     steps_per_epoch: int
     total_steps: int
+    settled: int
     export: Callable[[], Path]
 
     def mode(self, key: str, monitor: str) -> str:

@@ -4,11 +4,14 @@ Source: Prechelt 1998, "Early Stopping - But When?", section 2, criterion UP.
 https://doi.org/10.1007/3-540-49430-8_3
 """
 
+import logging
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from tfft.callbacks import Fitting
+
+_log = logging.getLogger("tfft")
 
 
 def build(
@@ -22,7 +25,8 @@ def build(
     """Stop when a value has not improved for `patience` epochs.
 
     The best weights are kept with or without this callback. Whether a higher or a
-    lower value is better follows from the value.
+    lower value is better follows from the value. While layers are yet to thaw, no epoch
+    counts.
 
     Args:
         monitor: Name of the value, as in `val_loss` or `loss`; null for `training.monitor`.
@@ -43,6 +47,10 @@ def build(
                 self._set_monitor_op()
                 self.best, self.wait = self.resumed["best"], self.resumed["wait"]
 
+        def on_train_end(self, logs=None):
+            if self.stopped_epoch:
+                _log.info(f"{watched} has not improved for {patience} epochs: the training ends early")
+
         def state(self):
             return {"best": None if self.best is None else float(self.best), "wait": self.wait}
 
@@ -55,5 +63,6 @@ def build(
         mode=fitting.mode("callbacks.early_stopping.monitor", watched),
         patience=patience,
         min_delta=min_delta,
+        start_from_epoch=fitting.settled,
         verbose=0,
     )

@@ -19,6 +19,7 @@ def build(fitting: Fitting, /, *, every: Annotated[int, Field(ge=1)] = 10) -> An
 
     class JsonLines(keras.callbacks.Callback):
         step = 0
+        file: Any = None
 
         def on_train_begin(self, logs=None):
             # By the line, so that who reads along sees whole lines.
@@ -33,8 +34,9 @@ def build(fitting: Fitting, /, *, every: Annotated[int, Field(ge=1)] = 10) -> An
         def on_epoch_end(self, epoch, logs=None):
             self._write({"epoch": epoch + 1, "step": self.step}, logs)
 
-        def on_train_end(self, logs=None):
-            self.file.close()
+        def close(self):
+            if self.file is not None:
+                self.file.close()
 
         def state(self):
             return {"step": self.step}

@@ -17,17 +17,21 @@ def build(fitting: Fitting, /, *, experiment: str = "tfft", tracking_uri: str | 
     mlflow = module("mlflow", "mlflow-skinny")
 
     class MLflow(keras.callbacks.Callback):
+        is_open = False
+
         def on_train_begin(self, logs=None):
             if tracking_uri is not None:
                 mlflow.set_tracking_uri(tracking_uri)
             mlflow.set_experiment(experiment)
             mlflow.start_run(run_name=fitting.directory.name)
+            self.is_open = True
             mlflow.log_artifact(str(fitting.directory / "config.yaml"))
 
         def on_epoch_end(self, epoch, logs=None):
             mlflow.log_metrics({name: float(value) for name, value in logs.items()}, step=epoch + 1)
 
-        def on_train_end(self, logs=None):
-            mlflow.end_run()
+        def close(self):
+            if self.is_open:
+                mlflow.end_run()
 
     return MLflow()

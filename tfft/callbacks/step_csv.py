@@ -18,6 +18,7 @@ def build(fitting: Fitting, /, *, every: Annotated[int, Field(ge=1)] = 10) -> An
 
     class StepCsv(keras.callbacks.Callback):
         step = 0
+        file: Any = None
 
         def on_train_begin(self, logs=None):
             self.writer = None
@@ -37,8 +38,9 @@ def build(fitting: Fitting, /, *, every: Annotated[int, Field(ge=1)] = 10) -> An
                     self.writer.writeheader()
             self.writer.writerow(row)
 
-        def on_train_end(self, logs=None):
-            self.file.close()
+        def close(self):
+            if self.file is not None:
+                self.file.close()
 
         def state(self):
             return {"step": self.step}

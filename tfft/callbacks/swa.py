@@ -25,12 +25,12 @@ def build(
 
     Args:
         start: Share of all steps after which averaging begins.
-        every: Steps between two of the averaged weights; null for an epoch.
+        every: Steps between two of the averaged weights; null for a tenth of that part. (The paper
+            has an epoch, in runs of a hundred.)
     """
     from tfft.weight_average import WeightAverage
 
     total = fitting.total_steps
     first = min(round(start * total), total - 1)
-    # In a short run the part may be shorter than an epoch; its end is averaged then.
-    distance = min(every or fitting.steps_per_epoch, total - first)
+    distance = min(every or max(1, (total - first) // 10), total - first)
     return WeightAverage(lambda n: 1.0 / (1.0 + n), start=first, every=distance)

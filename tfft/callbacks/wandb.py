@@ -17,6 +17,8 @@ def build(fitting: Fitting, /, *, project: str = "tfft", entity: str | None = No
     wandb = module("wandb", "wandb")
 
     class Wandb(keras.callbacks.Callback):
+        run: Any = None
+
         def on_train_begin(self, logs=None):
             self.run = wandb.init(
                 project=project, entity=entity, name=fitting.directory.name, dir=str(fitting.directory)
@@ -25,7 +27,8 @@ def build(fitting: Fitting, /, *, project: str = "tfft", entity: str | None = No
         def on_epoch_end(self, epoch, logs=None):
             self.run.log({name: float(value) for name, value in logs.items()}, step=epoch + 1)
 
-        def on_train_end(self, logs=None):
-            self.run.finish()
+        def close(self):
+            if self.run is not None:
+                self.run.finish()
 
     return Wandb()

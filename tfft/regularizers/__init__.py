@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from tfft.errors import SettingError
+
 
 class Batch(NamedTuple):
     """Rows whose gradient is taken in one piece.
@@ -35,7 +37,7 @@ class Parts:
     """What a regularizer may look at.
 
     Attributes:
-        backbone: Variables of the backbone that ever train.
+        backbone: Variables of the backbone that ever train and were not re-initialised.
         head: Variables of the head.
         token_embedding: The table of token vectors.
         learned: The variables whose gradients `Gradients` returns, in their order;
@@ -51,9 +53,24 @@ class Parts:
     step: Any
     seed: int
 
-    def pretrained(self) -> Mapping[str, Any]:
-        """Return a copy of the backbone's variables, by path, as they are now."""
+    def pretrained(self, name: str) -> Mapping[str, Any]:
+        """Return a copy of the pretrained variables that ever train, by path.
+
+        Args:
+            name: Of the regularizer that asks.
+
+        Raises:
+            SettingError: There are none.
+        """
         import tensorflow as tf
+
+        if not self.backbone:
+            raise SettingError(
+                "regularizers",
+                name,
+                "must not be set where nothing pretrained trains",
+                fix="Train some of the backbone, or remove it.",
+            )
 
         return {v.path: tf.Variable(v.value, trainable=False) for v in self.backbone}
 

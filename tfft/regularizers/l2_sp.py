@@ -26,15 +26,18 @@ def build(
     Args:
         alpha: Strength of the pull of the backbone towards where it started.
         beta: Strength of the pull of the head, which started nowhere, towards zero.
+
+    Raises:
+        SettingError: Nothing pretrained trains.
     """
     import tensorflow as tf
 
-    start = parts.pretrained()
+    start = parts.pretrained("l2_sp")
 
     def term():
         # l2_loss is half the sum of the squares.
         moved = [tf.nn.l2_loss(v.value - start[v.path]) for v in parts.backbone]
         fresh = [tf.nn.l2_loss(v.value) for v in parts.head]
-        return alpha * tf.add_n(moved or [0.0]) + beta * tf.add_n(fresh)
+        return alpha * tf.add_n(moved) + beta * tf.add_n(fresh)
 
     return penalty(term)

@@ -21,10 +21,13 @@ def build(parts: Parts, /, *, probability: Annotated[float, Field(gt=0, lt=1)] =
 
     Args:
         probability: Share p of the weights that are swapped; the paper has 0.7 to 0.9.
+
+    Raises:
+        SettingError: Nothing pretrained trains.
     """
     import tensorflow as tf
 
-    start = parts.pretrained()
+    start = parts.pretrained("mixout")
     mixed = [v for v in parts.backbone if len(v.shape) > 1 and v.name != "bias"]
 
     def around(inner: Gradients) -> Gradients:

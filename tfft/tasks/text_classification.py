@@ -13,7 +13,7 @@ def build(labels: Sequence[str], threshold: tuple[int, float] | None, /) -> Task
         A task whose answer is `label` (string `[N]`), its probability `score`
         (float32 `[N]`), and `probabilities` (float32 `[N, labels]`, in the order
         of the labels). The label is the likeliest one or, where there is a threshold
-        (id and lowest probability of the positive label of two), what that decides.
+        (id of the positive one of two, and the lowest margin of its logit), what that decides.
     """
     import keras
     import tensorflow as tf
@@ -39,7 +39,8 @@ def build(labels: Sequence[str], threshold: tuple[int, float] | None, /) -> Task
             chosen = tf.argmax(logits, axis=-1)
         else:
             positive, lowest = threshold
-            chosen = tf.where(probabilities[:, positive] >= lowest, positive, 1 - positive)
+            margins = logits[:, positive] - logits[:, 1 - positive]
+            chosen = tf.where(margins >= lowest, positive, 1 - positive)
         return {
             "label": tf.gather(tf.constant(list(labels)), chosen),
             "score": tf.gather(probabilities, chosen, batch_dims=1),

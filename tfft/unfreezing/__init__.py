@@ -4,9 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
-Length = Annotated[str, Field(pattern=r"^(\d+ steps?|\d+(\.\d+)? epochs?|\d+(\.\d+)? ?%)$")]
+
+def _some_time(length: str) -> str:
+    if not float(length.rstrip(" %epochst")):
+        raise PydanticCustomError("length", "must be longer than nothing")
+    return length
+
+
+Length = Annotated[
+    str,
+    Field(pattern=r"^(\d+ steps?|\d+(\.\d+)? epochs?|\d+(\.\d+)? ?%)$"),
+    AfterValidator(_some_time),
+]
 """How long a stage lasts: `200 steps`, `1 epoch`, `0.5 epochs`, or `20 %` of the whole run."""
 
 

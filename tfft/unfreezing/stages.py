@@ -48,7 +48,7 @@ def build(
             raise SettingError(
                 f"{key}.frozen",
                 unknown[0],
-                "must be a group of layers that the model has",
-                fix=f"It has {', '.join(groups)}.",
+                "must be a group of layers that freeze leaves to train",
+                fix=f"They are {', '.join(groups)}.",
             )
     return [Stage(**dict(stage)) for stage in stages]
