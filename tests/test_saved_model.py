@@ -24,7 +24,7 @@ def parts(tiny_preset):
     top = head.dense(8, 2, hidden_layers=[], activation="gelu", dropout=0.5, initializer="glorot_uniform")
     model = head.join(encoder, top)
     preprocessor = bert_preprocessor(16)
-    task = text_classification.build(["bad", "good"])
+    task = text_classification.build(["bad", "good"], None)
     return preprocessor, model, task
 
 
