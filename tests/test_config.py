@@ -462,7 +462,7 @@ def test_a_missing_file_is_named_beside_a_wrong_key(folder):
         ("callbacks=[nan_guard, nan_guard]", "callbacks: must name each once, but has nan_guard twice"),
         ("callbacks=[ema, swa]", "callbacks: must hold ema or swa, for only one average can be validated"),
         ("regularizers=[l2, l2]", "regularizers: must name each once, but has l2 twice"),
-        ("data.weight_column=label", "data (line 1): must have different columns for text_column, label_column and"),
+        ("data.weight_column=label", "data (line 1): must have different columns for text_column, label_"),
         ("unfreezing={name: gradual, every: 0 epochs}", "unfreezing.every: must be longer than nothing"),
         ("unfreezing={name: gradual, every: soon}", "unfreezing.every: must match pattern"),
     ],
