@@ -204,6 +204,10 @@ def convert(folder: Path, config: dict[str, Any], name: str) -> keras.Model:
     if config["model_type"] in ("llama", "qwen2", "qwen3"):
         # The matrix of an untied output is of no use here, and a base model does not come with it.
         arguments["tie_word_embeddings"] = True
+    if config["model_type"] == "gemma3_text" and "sliding_attention" not in config.get(
+        "layer_types", ["sliding_attention"]
+    ):
+        arguments["use_sliding_window_attention"] = False  # up to 0.29 the converter has it on always
     if name != "SmolLM3Backbone":
         arguments["dropout"] = 0.1  # a placeholder above 0; see `dropout.positive`
     model = build(str(folder), **arguments)
