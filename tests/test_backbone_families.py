@@ -133,6 +133,14 @@ def test_a_run_restores_it_without_the_preset(model, tmp_path):
     np.testing.assert_array_equal(again.whole(inputs), model.whole(inputs))
 
 
+# One of each way in which a family spells its layers.
+LORA = (
+    "BertBackbone", "RobertaBackbone", "AlbertBackbone", "DebertaV3Backbone", "RoformerV2Backbone",
+    "FNetBackbone", "GPT2Backbone", "GPTNeoXBackbone", "GemmaBackbone", "SmolLM3Backbone",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("model", LORA, indirect=True)
 def test_lora_is_learned_beside_the_kernels_and_merged_when_restored(folders, model, tmp_path):
     # F-Net mixes by a Fourier transform, without query and value.
     targets = ["intermediate_dense"] if name_of(model) == "FNetBackbone" else []

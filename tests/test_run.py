@@ -10,8 +10,15 @@ import tensorflow as tf
 
 import tfft
 from tests.conftest import write_csv
-from tfft import config, run, run_folder
+from tfft import config, run, run_folder, saved_model
 from tfft.errors import DataError, RunError, SettingError
+
+
+@pytest.fixture(autouse=True)
+def _no_proof(monkeypatch):
+    """Leave out the clean process, 5 seconds a run: test_saved_model.py and `trained` have it."""
+    proof = {"texts_compared": 0, "largest_difference": 0.0}
+    monkeypatch.setattr(saved_model, "_prove", lambda *_: dict(proof))
 
 
 def test_the_toy_is_learned(trained):
@@ -214,8 +221,6 @@ def test_lora_is_merged_and_serving_pays_nothing(toy_config, tmp_path, trained):
         for run in (finished, trained)
     ]
     assert sizes[0] == sizes[1]
-    kept = weights(finished.directory)
-    assert any("lora" in name for name in kept)
     first = [
         row["loss"] for row in csv.DictReader((finished.directory / "history.csv").read_text().splitlines())
     ]
