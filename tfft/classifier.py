@@ -150,10 +150,11 @@ def from_preset(
         "head": dict(head_settings),
         "task": dict(task),
         "labels": list(labels),
-        "lora": lora_settings and dict(lora_settings),
         "threshold": None,
     }
     fresh = _reinitialize(body, architecture, reinitialize_blocks) if reinitialize_blocks else set()
+    if lora_settings:
+        lora.enable(body, **lora_settings)
     with _policy(precision):
         classifier = _assemble(body, tokenizer, description)
     saved_model.check_operations(classifier.serve)
@@ -172,13 +173,10 @@ def restore(description: Path, weights: Path) -> Classifier:
         settings = kept["preprocessor"]
         tokenizer = _TOKENIZERS[settings["tokenizer"]].restore(description.parent, settings["tokenization"])
         architecture = backbone.Architecture(**kept["backbone"])
-        trained = _assemble(backbone.build(architecture), tokenizer, kept)
-        trained.whole.load_weights(weights)
-        if not kept["lora"]:
-            return trained
-        plain = _assemble(backbone.build(architecture), tokenizer, kept | {"lora": None})
-        lora.merge(trained.whole, plain.whole)
-        return plain
+        restored = _assemble(backbone.build(architecture), tokenizer, kept)
+        # Keras writes the kernel of a layer with LoRA merged and under its plain name.
+        restored.whole.load_weights(weights)
+        return restored
     except (OSError, ValueError, KeyError, TypeError, PresetError) as error:
         raise RunError(
             f"{description.parent} cannot be read: {type(error).__name__}: {error}. "
@@ -289,8 +287,6 @@ def _assemble(body: keras.Model, tokenizer: Any, description: Mapping[str, Any])
     task_settings = dict(description["task"])
     decision = description["threshold"] and tuple(description["threshold"].values())
     task = plugins.load("tasks", task_settings.pop("name"))(labels, decision, **task_settings)
-    if description["lora"]:
-        lora.enable(body, **description["lora"])
     encoder = head.encoder(body, pooling=description["pooling"])
     top = head.dense(encoder.output.shape[-1], task.outputs, **description["head"])
     settings = description["preprocessor"]

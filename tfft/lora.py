@@ -1,7 +1,7 @@
 """LoRA: the pretrained kernels stay, and a product of two thin matrices is learned beside each.
 
-Keras's own layers do it; here they are chosen, and merged again, so that serving pays
-nothing.
+Keras's own layers do it, and write their kernels merged, so that serving pays nothing; here
+they are chosen.
 
 Source: Hu et al. 2022, "LoRA: Low-Rank Adaptation of Large Language Models",
 section 4.1, equation 3. https://arxiv.org/abs/2106.09685
@@ -51,18 +51,3 @@ def enable(backbone: keras.Model, *, rank: int, alpha: float, targets: Sequence[
         )
     for layer in chosen:
         layer.enable_lora(rank, lora_alpha=alpha)
-
-
-def merge(trained: keras.Model, plain: keras.Model) -> None:
-    """Give a model without LoRA the weights that answer as the trained one does.
-
-    Args:
-        trained: With LoRA.
-        plain: Of the same layers without.
-    """
-    layers = (model._flatten_layers(include_self=False) for model in (trained, plain))
-    for source, target in zip(*layers, strict=True):
-        own = {v.name: v for v in source._trainable_variables + source._non_trainable_variables}
-        for variable in target._trainable_variables + target._non_trainable_variables:
-            merges = getattr(source, "lora_enabled", False) and variable.name in ("kernel", "embeddings")
-            variable.assign(getattr(source, variable.name) if merges else own[variable.name])
