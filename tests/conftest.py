@@ -35,12 +35,20 @@ def tiny_preset(tmp_path_factory):
 
 def bert_preprocessor(sequence_length: int):
     """Return the preprocessor of a lower-case BERT with the tiny vocabulary."""
-    from tfft import preprocessor
+    from tfft import inputs, preprocessor
     from tfft.word_piece import Tokenization, Tokenizer
 
     tokenizer = Tokenizer(VOCABULARY, Tokenization(lowercase=True, strip_accents=True))
     frame = preprocessor.frame(tokenizer, start="[CLS]", end="[SEP]", blank=None, pad="[PAD]")
-    return preprocessor.Preprocessor(tokenizer, frame, sequence_length)
+    return preprocessor.Preprocessor(inputs.read("text"), tokenizer, frame, sequence_length)
+
+
+def ragged_of(rows):
+    """Return lists of whole numbers as they are kept."""
+    from tfft.ragged import Ragged
+
+    flat = np.array([value for row in rows for value in row], np.int32)
+    return Ragged(flat, np.cumsum([0, *map(len, rows)]))
 
 
 def write_hugging_face(folder: Path, **changes) -> None:

@@ -13,8 +13,9 @@ import tensorflow as tf
 
 import tfft
 from tests import families as tiny
-from tfft import backbone, classifier, families, freezing, lora, reload_probe, saved_model
+from tfft import backbone, classifier, families, freezing, inputs, lora, reload_probe, saved_model
 from tfft.errors import PresetError, SettingError
+from tfft.tasks import Facts
 
 NAMES = [family.backbone for family in families.FAMILIES]
 SPELLINGS = (
@@ -31,7 +32,9 @@ SETTINGS = {
         "hidden_layers": [], "activation": "gelu", "dropout": 0.1, "initializer": "glorot_uniform",
     },
     "task": {"name": "text_classification"},
-    "labels": ["bad", "good"],
+    "facts": Facts(("bad", "good")),
+    "inputs": inputs.read("text"),
+    "truncation": "head",
     "reinitialize_blocks": 0,
     "lora_settings": None,
     "precision": "float32",
@@ -80,9 +83,9 @@ def test_every_variable_is_in_one_group_at_rising_depth(model):
 
 
 def test_one_step_moves_every_variable(model):
-    inputs = model.preprocessor(tf.constant(TEXTS[:2]))
+    inputs = model.preprocessor({"text": tf.constant(TEXTS[:2])})
     with tf.GradientTape() as tape:
-        loss = model.task.loss(np.array([0, 1]), model.whole(inputs, training=True))
+        loss = model.outputs.loss(np.array([0, 1]), model.whole(inputs, training=True))
     weights = model.whole.trainable_weights
     for weight, gradient in zip(weights, tape.gradient(loss, [w.value for w in weights]), strict=True):
         assert gradient is not None, weight.path
@@ -92,8 +95,8 @@ def test_one_step_moves_every_variable(model):
 
 
 def test_a_row_beside_a_longer_one_is_answered_alike(model):
-    alone = model.serve(tf.constant(TEXTS[:1]))["probabilities"][0]
-    beside = model.serve(tf.constant(TEXTS[:2]))["probabilities"]
+    alone = model.serve(text=tf.constant(TEXTS[:1]))["probabilities"][0]
+    beside = model.serve(text=tf.constant(TEXTS[:2]))["probabilities"]
     np.testing.assert_allclose(alone, beside[0], atol=1e-5)
     assert np.abs(beside[0] - beside[1]).max() > 1e-4, "the answers of a random model differ"
 
@@ -101,12 +104,12 @@ def test_a_row_beside_a_longer_one_is_answered_alike(model):
 def test_special_tokens_in_text_are_text(model):
     frame = model.preprocessor.frame
     kind = families.of(name_of(model))
-    ids = set(model.preprocessor.tokenize(tf.constant([SPELLINGS])).to_list()[0])
+    ids = set(model.preprocessor.tokenizer.tokenize(tf.constant([SPELLINGS])).to_list()[0])
     special = {frame.start, frame.end, frame.blank} | ({frame.pad} if kind.pad else set())
     turn = model.preprocessor.tokenizer.id_of("<start_of_turn>")
     assert ids
     assert not ids & (special | {turn})
-    packed = model.preprocessor(tf.constant([TEXTS[0], ""]))
+    packed = model.preprocessor({"text": tf.constant([TEXTS[0], ""])})
     rows = packed["token_ids"].numpy().tolist()
     assert frame.start is None or [row[0] for row in rows] == [frame.start] * 2
     assert frame.blank is None or rows[1][0] == frame.blank
@@ -117,7 +120,7 @@ def test_special_tokens_in_text_are_text(model):
 def test_plain_text_has_the_ids_of_keras_hubs_tokenizer(model, folders):
     text = ["the film was good", "watching"]
     theirs = keras_hub.tokenizers.Tokenizer.from_preset(str(folders(name_of(model))))
-    ours = model.preprocessor.tokenize(tf.constant(text)).to_list()
+    ours = model.preprocessor.tokenizer.tokenize(tf.constant(text)).to_list()
     assert ours == [list(map(int, theirs(row))) for row in text]
 
 
@@ -127,8 +130,8 @@ def test_a_run_restores_it_without_the_preset(model, tmp_path):
         (tmp_path / name).write_bytes(content)
     model.whole.save_weights(tmp_path / "best.weights.h5")
     again = classifier.restore(tmp_path / "description.json", tmp_path / "best.weights.h5")
-    inputs = model.preprocessor(tf.constant(TEXTS[:4]))
-    for name, value in again.preprocessor(tf.constant(TEXTS[:4])).items():
+    inputs = model.preprocessor({"text": tf.constant(TEXTS[:4])})
+    for name, value in again.preprocessor({"text": tf.constant(TEXTS[:4])}).items():
         np.testing.assert_array_equal(value, inputs[name])
     np.testing.assert_array_equal(again.whole(inputs), model.whole(inputs))
 
@@ -160,7 +163,7 @@ def test_lora_is_learned_beside_the_kernels_and_merged_when_restored(folders, mo
     thin.whole.save_weights(tmp_path / "best.weights.h5")
     merged = classifier.restore(tmp_path / "description.json", tmp_path / "best.weights.h5")
     assert len(merged.whole.weights) == len(model.whole.weights)
-    inputs = model.preprocessor(tf.constant(TEXTS[:2]))
+    inputs = model.preprocessor({"text": tf.constant(TEXTS[:2])})
     found = merged.whole(inputs).numpy()
     np.testing.assert_allclose(found, thin.whole(inputs), atol=1e-5)
 
@@ -170,7 +173,7 @@ def test_export(model, tmp_path_factory, monkeypatch):
     monkeypatch.setattr(saved_model, "_prove", lambda *_: {})
     base = tmp_path_factory.mktemp("export")
     version, _ = saved_model.write(model.serve, model.whole, model.preprocessor, base, [])
-    EXPORTS[str(version)] = (name_of(model), model.serve(tf.constant(TEXTS))["probabilities"].numpy())
+    EXPORTS[str(version)] = (name_of(model), model.serve(text=tf.constant(TEXTS))["probabilities"].numpy())
     names = tf.train.list_variables(str(version / "variables" / "variables"))
     written = sum(int(np.prod(shape)) for name, shape in names if name.startswith("weights"))
     assert written == model.whole.count_params()
@@ -180,10 +183,10 @@ def test_the_exports_answer_alike_in_one_clean_process():
     code = (
         "import contextlib, io, json, runpy, sys\n"
         f"main = runpy.run_path({reload_probe.__file__!r})['main']\n"
-        "folders, texts = json.load(sys.stdin)\n"
+        "folders, columns = json.load(sys.stdin)\n"
         "answers = []\n"
         "for folder in folders:\n"
-        "    sys.argv, sys.stdin = ['probe', folder], io.StringIO(texts)\n"
+        "    sys.argv, sys.stdin = ['probe', folder], io.StringIO(columns)\n"
         "    with contextlib.redirect_stdout(io.StringIO()) as out:\n"
         "        main()\n"
         "    answers.append(json.loads(out.getvalue())['probabilities'])\n"
@@ -191,7 +194,7 @@ def test_the_exports_answer_alike_in_one_clean_process():
     )
     done = subprocess.run(
         [sys.executable, "-E", "-c", code],
-        input=json.dumps([list(EXPORTS), json.dumps(TEXTS)]),
+        input=json.dumps([list(EXPORTS), json.dumps({"text": TEXTS})]),
         capture_output=True,
         text=True,
         check=False,

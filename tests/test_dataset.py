@@ -3,13 +3,12 @@
 import functools
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import VOCABULARY, bert_preprocessor
+from tests.conftest import bert_preprocessor, ragged_of
 from tfft import dataset
 
 TOKENIZER = bert_preprocessor(16)
@@ -51,19 +50,11 @@ def test_rows_of_like_length_stand_together():
     assert at_random > 1.6 * lengths.sum()
 
 
-def test_tokenize_over_several_parts(monkeypatch):
-    monkeypatch.setattr(dataset, "_TOKENIZE", 2)
-    text = pa.chunked_array([["good film", ""], ["bad", "the the the"]])
-    ids = dataset.tokenize(text, TOKENIZER.tokenize)
-    words = [[VOCABULARY[i] for i in row] for row in ids.to_list()]
-    assert words == [["good", "film"], [], ["bad"], ["the", "the", "the"]]
-
-
 def test_in_order_gives_each_row_once_shortest_first():
-    ids = tf.ragged.constant([[5, 5, 5], [6], [7, 7]], dtype=tf.int32)
-    batches, order = dataset.in_order(ids.row_lengths().numpy(), batch_size=2)
+    ids = ragged_of([[5, 5, 5], [6], [7, 7]])
+    batches, order = dataset.in_order(ids.lengths, batch_size=2)
     assert order.tolist() == [1, 2, 0]
-    take = dataset.of_tokens(ids, TOKENIZER.pack, np.array([10, 11, 12]))
+    take = dataset.of_tokens([ids], TOKENIZER.pack, np.array([10, 11, 12]))
     (first, first_labels), (second, second_labels) = list(dataset.once(take, batches))
     assert first["token_ids"].numpy().tolist() == [[2, 6, 3, 0], [2, 7, 7, 3]]
     assert second["token_ids"].numpy().tolist() == [[2, 5, 5, 5, 3]]
@@ -80,8 +71,8 @@ def epochs(take):
 def test_endless_gives_epoch_after_epoch_with_each_rows_own_columns(kind):
     columns = np.arange(10), np.arange(10) / 2
     if kind == "tokens":
-        ids = tf.ragged.constant([[5 + row] for row in range(10)], dtype=tf.int32)
-        take = dataset.of_tokens(ids, TOKENIZER.pack, *columns)
+        ids = ragged_of([[5 + row] for row in range(10)])
+        take = dataset.of_tokens([ids], TOKENIZER.pack, *columns)
     else:
         take = dataset.of_features(np.arange(10, dtype="float32")[:, None], *columns)
     seen = []

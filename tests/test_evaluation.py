@@ -14,7 +14,7 @@ from tfft import evaluation
 
 
 def texts(count):
-    return pa.chunked_array([[f"text {number}" for number in range(count)]], pa.string())
+    return pa.table({"text": [f"text {number}" for number in range(count)]})
 
 
 def logits_of(answers, labels, height=10.0):
@@ -32,7 +32,7 @@ def shown(part):
 def test_figures_by_hand():
     # Five rows; probabilities are 3/4 for the answer and 1/4 for the other label.
     logits = math.log(3) * np.eye(2)[[0, 0, 1, 1, 1]]
-    figures = evaluation.score(logits, np.array([0, 1, 1, 1, 0]), texts(5), ["no", "yes"]).figures
+    figures = evaluation.score(logits, np.array([0, 1, 1, 1, 0]), ["no", "yes"])
     assert figures["rows"] == 5
     assert figures["accuracy"] == pytest.approx(3 / 5)
     assert figures["loss"] == pytest.approx((3 * math.log(4 / 3) + 2 * math.log(4)) / 5)
@@ -59,7 +59,7 @@ def test_figures_by_hand():
 def test_interval_of_accuracy_is_wilsons(right, rows, low, high):
     truth = np.zeros(rows, int)
     answers = np.array([0] * right + [1] * (rows - right))
-    figures = evaluation.score(logits_of(answers, 2), truth, texts(rows), ["a", "b"]).figures
+    figures = evaluation.score(logits_of(answers, 2), truth, ["a", "b"])
     z, p = 1.959963984540054, right / rows
     middle, half = p + z**2 / (2 * rows), z * math.sqrt(p * (1 - p) / rows + z**2 / (4 * rows**2))
     computed = [(middle - half) / (1 + z**2 / rows), (middle + half) / (1 + z**2 / rows)]
@@ -76,7 +76,7 @@ def test_figures_are_those_of_scikit_learn(seed, kind):
     logits = (dice.normal(0, 2, (200, 6)) + 2 * np.eye(6)[truth]).astype(kind)
     predicted = logits.argmax(axis=1)
     names = list("uvwxyz")
-    figures = evaluation.score(logits, truth, texts(200), names).figures
+    figures = evaluation.score(logits, truth, names)
     assert figures["accuracy"] == metrics.accuracy_score(truth, predicted)
     assert figures["loss"] == pytest.approx(
         metrics.log_loss(truth, special.softmax(logits.astype("float64"), axis=1), labels=range(6))
@@ -96,7 +96,7 @@ def test_figures_are_those_of_scikit_learn(seed, kind):
 
 def test_figures_of_large_logits_are_finite():
     logits = np.array([[1e4, -1e4], [-1e4, 1e4]], "float32")
-    figures = evaluation.score(logits, np.array([0, 0]), texts(2), ["a", "b"]).figures
+    figures = evaluation.score(logits, np.array([0, 0]), ["a", "b"])
     assert figures["loss"] == pytest.approx(1e4)
 
 
@@ -104,11 +104,11 @@ def test_figures_of_large_logits_are_finite():
 def test_label_without_a_row_counts_in_the_macro_mean_only_if_it_was_an_answer():
     truth = np.array([0, 0, 1, 1])
     names = ["a", "b", "c"]
-    unseen = evaluation.score(logits_of([0, 0, 1, 1], 3), truth, texts(4), names).figures
+    unseen = evaluation.score(logits_of([0, 0, 1, 1], 3), truth, names)
     assert unseen["f1_macro"] == 1.0
     assert unseen["confusion"] == [[2, 0, 0], [0, 2, 0], [0, 0, 0]]
     assert unseen["classes"][2] == {"label": "c", "precision": 0.0, "recall": 0.0, "f1": 0.0, "rows": 0}
-    answered = evaluation.score(logits_of([0, 0, 1, 2], 3), truth, texts(4), names).figures
+    answered = evaluation.score(logits_of([0, 0, 1, 2], 3), truth, names)
     assert answered["f1_macro"] == pytest.approx((1 + 2 / 3 + 0) / 3)
     assert answered["f1_weighted"] == pytest.approx((2 * 1 + 2 * 2 / 3) / 4)
 
@@ -123,12 +123,12 @@ def test_answers_are_those_that_the_caller_decides():
         seen.append(given)
         return (given[:, 1] - given[:, 0] >= math.log(0.2 / 0.8)).astype(int)
 
-    report = evaluation.score(logits, truth, texts(4), ["no", "yes"], decide)
+    report = evaluation.report(logits, truth, texts(4), ["no", "yes"], "test", decide)
     assert seen[0] is logits
     assert report.figures["accuracy"] == 0.5
     assert report.figures["confusion"] == [[0, 2], [0, 2]]
     assert report.figures["f1_macro"] == pytest.approx((0 + 2 / 3) / 2)
-    plain = evaluation.score(logits, truth, texts(4), ["no", "yes"])
+    plain = evaluation.report(logits, truth, texts(4), ["no", "yes"], "test")
     assert report.figures["loss"] == plain.figures["loss"]
     assert plain.figures["confusion"] == [[1, 1], [1, 1]]
     # The score is that of the answer, though the other label was likelier.
@@ -140,7 +140,7 @@ def test_answers_are_those_that_the_caller_decides():
 def test_wrong_rows_are_sorted_with_the_surest_first():
     # Answers 1 1 0 1 1, truth 0 1 1 0 0; the gap of the logits gives the score.
     logits = np.array([[0, 1.0], [0, 9.0], [2.0, 0], [0, 3.0], [0, 1.0]])
-    wrong = evaluation.score(logits, np.array([0, 1, 1, 0, 0]), texts(5), ["no", "yes"]).wrong
+    wrong = evaluation.report(logits, np.array([0, 1, 1, 0, 0]), texts(5), ["no", "yes"], "test").wrong
     assert wrong.column_names == ["row", "label", "predicted", "score", "text"]
     assert wrong["row"].to_pylist() == [4, 3, 1, 5]  # rows count from 1; equals keep their order
     assert wrong["label"].to_pylist() == ["no", "yes", "no", "no"]
@@ -150,22 +150,20 @@ def test_wrong_rows_are_sorted_with_the_surest_first():
 
 
 def test_wrong_rows_of_text_in_several_chunks():
-    chunks = pa.chunked_array([["a"], ["b", "c"]], pa.string())
-    wrong = evaluation.score(logits_of([0, 0, 0], 2), np.array([0, 0, 1]), chunks, ["x", "y"]).wrong
+    chunks = pa.table({"text": pa.chunked_array([["a"], ["b", "c"]], pa.string())})
+    wrong = evaluation.report(logits_of([0, 0, 0], 2), np.array([0, 0, 1]), chunks, ["x", "y"], "test").wrong
     assert wrong["text"].to_pylist() == ["c"]
 
 
 def test_no_wrong_rows_is_a_table_with_the_same_columns():
-    wrong = evaluation.score(logits_of([0, 1], 2), np.array([0, 1]), texts(2), ["a", "b"]).wrong
+    wrong = evaluation.report(logits_of([0, 1], 2), np.array([0, 1]), texts(2), ["a", "b"], "test").wrong
     assert wrong.num_rows == 0
     assert wrong.column_names == ["row", "label", "predicted", "score", "text"]
 
 
 def test_tables_of_few_labels_show_figures_classes_and_the_whole_confusion():
     names = ["no", "yes"]
-    figures = evaluation.score(
-        logits_of([0, 0, 1, 1, 1], 2), np.array([0, 1, 1, 1, 0]), texts(5), names
-    ).figures
+    figures = evaluation.score(logits_of([0, 0, 1, 1, 1], 2), np.array([0, 1, 1, 1, 0]), names)
     headline = evaluation.headline(figures, "test")
     classes, confusions = evaluation.tables(figures, names)
     assert headline.startswith("test: accuracy 0.6000 (95 % interval 0.2307-0.8824), macro F1 0.5833, ")
@@ -186,7 +184,7 @@ def test_tables_of_many_labels_show_the_largest_confusions_alone():
     answers = truth.copy()
     for label in range(12):
         answers[13 * label : 13 * label + label] = label + 1
-    figures = evaluation.score(logits_of(answers, 13), truth, texts(169), names).figures
+    figures = evaluation.score(logits_of(answers, 13), truth, names)
     before = json.dumps(figures)
     confusions = evaluation.tables(figures, names)[1]
     text = shown(confusions)
@@ -198,14 +196,14 @@ def test_tables_of_many_labels_show_the_largest_confusions_alone():
 
 def test_twelve_labels_still_fit_a_matrix():
     names = [f"intent_{number}" for number in range(12)]
-    figures = evaluation.score(logits_of(np.arange(12), 12), np.arange(12), texts(12), names).figures
+    figures = evaluation.score(logits_of(np.arange(12), 12), np.arange(12), names)
     assert "Confusion: true label down" in shown(evaluation.tables(figures, names)[1])
 
 
 @pytest.mark.parametrize("count", [2, 13])
 def test_labels_that_look_like_markup_are_shown_as_they_stand(count):
     names = ["[/x]", "[red]b", ":smile:", *(f"label {number}" for number in range(10))][:count]
-    figures = evaluation.score(logits_of([1, 0], count), np.array([0, 1]), texts(2), names).figures
+    figures = evaluation.score(logits_of([1, 0], count), np.array([0, 1]), names)
     for part in evaluation.tables(figures, names):
         assert "[/x]" in shown(part)
         assert "[red]b" in shown(part)

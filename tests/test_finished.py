@@ -50,7 +50,7 @@ def test_predict_streams(trained):
         yield pa.record_batch({"text": ["a great film !"] * 70})
         raise RuntimeError("asked for more than was needed")
 
-    answers = finished.predict(trained.directory, batches())
+    answers = finished.predict(finished.answer(trained.directory), batches())
     first = [next(answers) for _ in range(70)]
     assert {row["label"] for row in first} == {"good"}
     with pytest.raises(RuntimeError):

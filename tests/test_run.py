@@ -10,8 +10,9 @@ import tensorflow as tf
 
 import tfft
 from tests.conftest import write_csv
-from tfft import config, run, run_folder, saved_model
+from tfft import config, inputs, run, run_folder, saved_model
 from tfft.errors import DataError, RunError, SettingError
+from tfft.tasks import Facts
 
 
 @pytest.fixture(autouse=True)
@@ -245,7 +246,8 @@ def test_reinitialized_blocks_lose_the_pretrained_weights_and_others_keep_them(t
         model = classifier.from_preset(
             str(tiny_preset), sha256=None, sequence_length=16, dropout=None, pooling="pooler",
             head_settings={"hidden_layers": [], "activation": "gelu", "dropout": 0.1, "initializer": "zeros"},
-            task={"name": "text_classification"}, labels=("a", "b"), reinitialize_blocks=blocks,
+            task={"name": "text_classification"}, facts=Facts(("a", "b")), inputs=inputs.read("text"),
+            truncation="head", reinitialize_blocks=blocks,
             lora_settings=None, precision="float32",
         )  # fmt: skip
         return {group.name: [np.array(v) for v in group.variables] for group in model.groups}

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tests.conftest import bert_preprocessor
 from tfft import backbone, head, reload_probe, saved_model
 from tfft.errors import PresetError, RunError
-from tfft.tasks import text_classification
+from tfft.tasks import Facts, text_classification
 
 
 @pytest.fixture(scope="module")
@@ -24,16 +24,16 @@ def parts(tiny_preset):
     top = head.dense(8, 2, hidden_layers=[], activation="gelu", dropout=0.5, initializer="glorot_uniform")
     model = head.join(encoder, top)
     preprocessor = bert_preprocessor(16)
-    task = text_classification.build(["bad", "good"], None)
-    return preprocessor, model, task
+    outputs = text_classification.build().outputs(Facts(("bad", "good")), None)
+    return preprocessor, model, outputs
 
 
 @pytest.fixture(scope="module")
 def export(parts, tmp_path_factory):
-    preprocessor, model, task = parts
+    preprocessor, model, outputs = parts
     base = tmp_path_factory.mktemp("export")
-    serve = saved_model.signature(preprocessor, model, task.answer)
-    return saved_model.write(serve, model, preprocessor, base, ["good film", "bad film"])
+    serve = saved_model.signature(["text"], preprocessor, model, outputs.answer)
+    return saved_model.write(serve, model, preprocessor, base, [{"text": "good film"}, {"text": "bad film"}])
 
 
 def test_the_signature_is_what_a_server_needs(export):
@@ -74,8 +74,8 @@ def test_every_weight_is_written_once(export, parts):
 
 
 def test_versions_count_up_and_strangers_are_left_alone(parts, tmp_path):
-    preprocessor, model, task = parts
-    serve = saved_model.signature(preprocessor, model, task.answer)
+    preprocessor, model, outputs = parts
+    serve = saved_model.signature(["text"], preprocessor, model, outputs.answer)
     (tmp_path / "7").mkdir()
     (tmp_path / "notes.txt").write_text("mine")
     version, _ = saved_model.write(serve, model, preprocessor, tmp_path, [])
@@ -84,16 +84,16 @@ def test_versions_count_up_and_strangers_are_left_alone(parts, tmp_path):
 
 
 def test_a_base_relative_to_the_current_folder(parts, tmp_path, monkeypatch):
-    preprocessor, model, task = parts
+    preprocessor, model, outputs = parts
     monkeypatch.chdir(tmp_path)
-    serve = saved_model.signature(preprocessor, model, task.answer)
+    serve = saved_model.signature(["text"], preprocessor, model, outputs.answer)
     version, _ = saved_model.write(serve, model, preprocessor, Path("models"), [])
     assert version == tmp_path / "models" / "1"
 
 
 def test_an_export_that_answers_otherwise_is_not_kept(parts, tmp_path, monkeypatch):
-    preprocessor, model, task = parts
-    serve = saved_model.signature(preprocessor, model, task.answer)
+    preprocessor, model, outputs = parts
+    serve = saved_model.signature(["text"], preprocessor, model, outputs.answer)
     real = subprocess.run
 
     def lie(*arguments, **options):
@@ -103,7 +103,7 @@ def test_an_export_that_answers_otherwise_is_not_kept(parts, tmp_path, monkeypat
         return subprocess.CompletedProcess([], 0, json.dumps(answers), "")
 
     monkeypatch.setattr(subprocess, "run", lie)
-    with pytest.raises(RunError, match=r"probabilities differ by up to 1\.0\de-04 .* labels are the same"):
+    with pytest.raises(RunError, match=r"numbers differ by up to 1\.0\de-04 .* texts differ: none"):
         saved_model.write(serve, model, preprocessor, tmp_path, [])
     assert list(tmp_path.iterdir()) == []
 
@@ -115,38 +115,44 @@ def test_the_probe_cannot_import_keras(export):
         "import keras"
     )
     done = subprocess.run(
-        [sys.executable, "-I", "-c", code], input='["good"]', capture_output=True, text=True, check=False
+        [sys.executable, "-I", "-c", code],
+        input='{"text": ["good"]}',
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert json.loads(done.stdout)["label"][0] in ("bad", "good")
     assert "import of keras halted" in done.stderr
 
 
 def test_a_signature_that_needs_python_is_refused(parts):
-    _, model, task = parts
+    _, model, outputs = parts
 
-    def by_python(text):
-        ids = tf.numpy_function(lambda rows: np.full([len(rows), 3], 2, np.int32), [text], tf.int32)
+    def by_python(columns):
+        ids = tf.numpy_function(
+            lambda rows: np.full([len(rows), 3], 2, np.int32), [columns["text"]], tf.int32
+        )
         ids.set_shape([None, 3])
         return {"token_ids": ids, "segment_ids": ids * 0, "padding_mask": ids * 0 + 1}
 
-    serve = saved_model.signature(by_python, model, task.answer)
+    serve = saved_model.signature(["text"], by_python, model, outputs.answer)
     with pytest.raises(PresetError, match=r"needs PyFunc, which TensorFlow Serving does not have: it could "):
         saved_model.check_operations(serve)
 
 
 def test_a_signature_inside_of_which_python_is_needed_is_refused(parts):
-    preprocessor, model, task = parts
+    preprocessor, model, outputs = parts
     inner = tf.function(lambda text: tf.py_function(lambda rows: rows, [text], tf.string))
 
-    def by_python(text):
-        text = inner(text)
+    def by_python(columns):
+        text = inner(columns["text"])
         text.set_shape([None])
-        return preprocessor(text)
+        return preprocessor({"text": text})
 
     with pytest.raises(PresetError, match="needs EagerPyFunc"):
-        saved_model.check_operations(saved_model.signature(by_python, model, task.answer))
+        saved_model.check_operations(saved_model.signature(["text"], by_python, model, outputs.answer))
 
 
 def test_what_tensorflow_and_tensorflow_text_have_passes(parts):
-    preprocessor, model, task = parts
-    saved_model.check_operations(saved_model.signature(preprocessor, model, task.answer))
+    preprocessor, model, outputs = parts
+    saved_model.check_operations(saved_model.signature(["text"], preprocessor, model, outputs.answer))

@@ -13,6 +13,7 @@ from tfft.sources import delimited
 
 def read(path, on_bad_row="error", **columns):
     names = {"text": "text", "label": "label"} | columns
+    names = {name: (column, pa.string()) for name, column in names.items()}
     return splits.read(delimited.rows, path, on_bad_row=on_bad_row, columns=names)
 
 
@@ -25,6 +26,10 @@ def rows_of(counts, source=None):
         left.subtract(sorted(left))
     texts = [f"{label} {number}" for number, label in enumerate(labels)]
     return splits.Rows(pa.table({"text": texts, "label": labels}), source or {})
+
+
+def set_aside(rows, fraction, **settings):
+    return splits.set_aside(rows, fraction, strata=rows.table["label"].to_numpy(), **settings)
 
 
 def both(rows):
@@ -100,19 +105,19 @@ def test_file_without_a_good_row_is_an_error(tmp_path, content):
     path.write_text(content)
     with pytest.raises(DataError) as caught:
         read(path, on_bad_row="skip")
-    assert str(caught.value) == f"{path}: no row can be used. Expected a text and a label in each row."
+    assert str(caught.value) == f"{path}: no row can be used. Expected text, label in each row."
 
 
 def test_share_set_aside_has_the_mix_of_labels_of_the_whole():
     rows = rows_of({"a": 60, "b": 30, "c": 10})
-    stay, aside = splits.set_aside(rows, 0.2, seed=1, split="validation")
+    stay, aside = set_aside(rows, 0.2, seed=1, split="validation")
     assert Counter(aside.table["label"].to_pylist()) == {"a": 12, "b": 6, "c": 2}
     assert Counter(stay.table["label"].to_pylist()) == {"a": 48, "b": 24, "c": 8}
 
 
 def test_each_row_is_on_one_side_in_the_order_of_the_file():
     rows = rows_of({"a": 30, "b": 20})
-    sides = splits.set_aside(rows, 0.3, seed=1, split="test")
+    sides = set_aside(rows, 0.3, seed=1, split="test")
     position = {row: place for place, row in enumerate(both(rows))}
     places = [[position[row] for row in both(side)] for side in sides]
     assert sorted(places[0] + places[1]) == list(range(50))
@@ -122,9 +127,7 @@ def test_each_row_is_on_one_side_in_the_order_of_the_file():
 
 def test_seed_decides_which_rows_are_set_aside():
     rows = rows_of({"a": 30, "b": 20})
-    first, again, other = (
-        both(splits.set_aside(rows, 0.3, seed=seed, split="test")[1]) for seed in (1, 1, 2)
-    )
+    first, again, other = (both(set_aside(rows, 0.3, seed=seed, split="test")[1]) for seed in (1, 1, 2))
     assert first == again
     assert first != other
     # The draw of numpy's legacy generator, which must not change between versions.
@@ -133,7 +136,7 @@ def test_seed_decides_which_rows_are_set_aside():
 
 def test_record_of_each_side_says_what_it_came_from():
     rows = rows_of({"a": 10, "b": 10}, {"path": "p", "sha256": "s", "rows": 20, "bad_rows": ["p:3: why"]})
-    stay, aside = splits.set_aside(rows, 0.25, seed=7, split="validation")
+    stay, aside = set_aside(rows, 0.25, seed=7, split="validation")
     assert stay.source == {"path": "p", "sha256": "s", "rows": 15, "bad_rows": ["p:3: why"]}
     assert aside.source == {
         "path": "p",
@@ -158,7 +161,7 @@ def test_record_of_each_side_says_what_it_came_from():
 )
 def test_share_that_cannot_hold_each_label_is_an_error_with_the_rarest(counts, fraction, rarest, rare):
     with pytest.raises(DataError) as caught:
-        splits.set_aside(rows_of(counts), fraction, seed=0, split="validation")
+        set_aside(rows_of(counts), fraction, seed=0, split="validation")
     assert str(caught.value) == (
         f"data.validation: {fraction} of {sum(counts.values())} rows cannot hold each of {len(counts)} "
         f"labels on both sides (the rarest, {rarest!r}, has {rare}). Raise the fraction, add rows, "

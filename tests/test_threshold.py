@@ -1,7 +1,8 @@
 """Tests of tfft/threshold.py, with scikit-learn and a search over every cut as references."""
 
+from dataclasses import asdict
+
 import numpy as np
-import pyarrow as pa
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from sklearn import metrics
 
 from tfft import evaluation, threshold
 from tfft.errors import SettingError
-from tfft.tasks import text_classification
+from tfft.tasks import Facts, text_classification
 from tfft.threshold import Threshold
 
 METRICS = {
@@ -100,10 +101,9 @@ def test_what_is_evaluated_and_exported_reaches_what_was_tuned(seed):
     ids = dice.integers(0, 2, 50)
     logits = (dice.normal(size=(50, 2)) + np.eye(2)[ids]).astype("float32")
     found, reached = threshold.tune(logits, ids, positive=1, metric="accuracy")
-    text = pa.chunked_array([["text"] * 50], pa.string())
-    report = evaluation.score(logits, ids, text, ["no", "yes"], found.decide)
-    assert report.figures["accuracy"] == pytest.approx(reached)
-    task = text_classification.build(["no", "yes"], (found.positive, found.margin))
+    figures = evaluation.score(logits, ids, ["no", "yes"], found.decide)
+    assert figures["accuracy"] == pytest.approx(reached)
+    task = text_classification.build().outputs(Facts(("no", "yes")), asdict(found))
     labels = task.answer(tf.constant(logits))["label"].numpy()
     assert np.mean((labels == b"yes") == ids) == pytest.approx(reached)
 
@@ -114,7 +114,7 @@ def test_a_sure_model_whose_probabilities_are_all_one_is_tuned_and_served_alike(
     found, reached = threshold.tune(logits, ids, positive=1, metric="accuracy")
     assert reached == 1.0
     assert found.decide(logits).tolist() == ids.tolist()
-    task = text_classification.build(["no", "yes"], (found.positive, found.margin))
+    task = text_classification.build().outputs(Facts(("no", "yes")), asdict(found))
     assert task.answer(tf.constant(logits))["label"].numpy().tolist() == [b"no", b"no", b"yes", b"yes"]
 
 

@@ -12,7 +12,7 @@ TensorFlow is imported by the first call, not by `import tfft`.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,8 +57,13 @@ def export(directory: str | Path, *, base: str | Path | None = None) -> Path:
     return finished.export(Path(directory), base=None if base is None else Path(base))
 
 
-def predict(where: str | Path, texts: Sequence[str]) -> list[dict]:
-    """Return `label` and `score` for each text, by a run or an export; see `tfft.finished.answer`."""
+def predict(where: str | Path, rows: Sequence[str | Mapping[str, str]]) -> list[dict]:
+    """Return the answer to each row, by a run or an export; see `tfft.finished.answer`.
+
+    Args:
+        where: A run's folder, or an export.
+        rows: Texts or, for a model that reads several columns, a text by the name of each.
+    """
     from tfft import finished
 
-    return finished.answer(Path(where))(texts)
+    return finished.ask(Path(where), rows)

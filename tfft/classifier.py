@@ -30,9 +30,9 @@ from tfft import (
     word_piece,
 )
 from tfft.errors import PresetError, RunError, SettingError
+from tfft.inputs import Inputs
 from tfft.layer_groups import HEAD, Group
-from tfft.tasks import Task
-from tfft.threshold import Threshold
+from tfft.tasks import Facts, Outputs
 
 _log = logging.getLogger("tfft")
 
@@ -48,8 +48,8 @@ class Classifier:
         whole: The inputs to logits; it shares the layers of `encoder` and `head`.
         groups: All layers from the input upward; the last is the head.
         token_embedding: The backbone's table of token vectors.
-        task: What the logits mean.
-        labels: Names in the order of their ids.
+        outputs: What the logits mean.
+        facts: Of the target.
         description: All but vocabulary and weights, ready for JSON.
         reinitialized: Variables of the backbone that were pretrained and are random again.
     """
@@ -60,21 +60,16 @@ class Classifier:
     whole: keras.Model
     groups: Sequence[Group]
     token_embedding: keras.Variable
-    task: Task
-    labels: tuple[str, ...]
+    outputs: Outputs
+    facts: Facts
     description: Mapping[str, Any]
     reinitialized: Sequence[keras.Variable] = ()
 
-    @property
-    def threshold(self) -> Threshold | None:
-        """What decides between two labels, None for the likelier one."""
-        kept = self.description["threshold"]
-        return None if kept is None else Threshold(**kept)
-
     @functools.cached_property
-    def serve(self) -> tf.types.experimental.PolymorphicFunction:
-        """The function from strings `[N]` to the task's answer."""
-        return saved_model.signature(self.preprocessor, self.whole, self.task.answer)
+    def serve(self) -> tf.types.experimental.ConcreteFunction:
+        """The function from columns of strings `[N]` to the task's answer."""
+        names = self.preprocessor.read.columns
+        return saved_model.signature(names, self.preprocessor, self.whole, self.outputs.answer)
 
 
 def from_preset(
@@ -82,11 +77,13 @@ def from_preset(
     *,
     sha256: str | None,
     sequence_length: int,
+    truncation: str,
     dropout: float | Mapping[str, float | None] | None,
     pooling: str,
     head_settings: Mapping[str, Any],
     task: Mapping[str, Any],
-    labels: Sequence[str],
+    facts: Facts,
+    inputs: Inputs,
     reinitialize_blocks: int,
     lora_settings: Mapping[str, Any] | None,
     precision: str,
@@ -94,14 +91,16 @@ def from_preset(
     """Return a classifier with pretrained weights and a new head.
 
     Args:
-        preset: As in the config, as are the next four.
+        preset: As in the config, as are the next five.
         sha256: Of the weights file.
         sequence_length: Longest row in tokens.
+        truncation: Which tokens of a longer text stay.
         dropout: Rate of the backbone, one or by place.
         pooling: A name, or `auto`.
         head_settings: Arguments of `head.dense`.
         task: `name` and arguments of a task.
-        labels: Names in the order of their ids.
+        facts: Of the target.
+        inputs: What a row gives to the model.
         reinitialize_blocks: Blocks from the top that get random weights, and the pooler with them.
         lora_settings: Arguments of `lora.enable`, or None.
         precision: Keras's name of the types of computation and variables.
@@ -114,7 +113,14 @@ def from_preset(
     folder = _place(preset).folder(preset, sha256, verify)
     kind = families.of(backbone.kind_of_tokens(folder))
     tokenizer = _read_tokenizer(folder, kind)
-    frame = preprocessor.frame(tokenizer, start=kind.start, end=kind.end, blank=kind.blank, pad=kind.pad)
+    frame = preprocessor.frame(
+        tokenizer,
+        start=kind.start,
+        end=kind.end,
+        blank=kind.blank,
+        pad=kind.pad,
+        doubles_end=kind.doubles_end,
+    )
     with _policy(precision):
         body, architecture = backbone.load(folder, dropout=dropout)
     if "padding_mask" not in body.input and not backbone.mixes_padding(body) and frame.pad:
@@ -145,12 +151,14 @@ def from_preset(
             "tokenization": tokenizer.settings,
             "frame": asdict(frame),
             "sequence_length": sequence_length,
+            "truncation": truncation,
         },
+        "inputs": asdict(inputs),
         "pooling": pooling,
         "head": dict(head_settings),
         "task": dict(task),
-        "labels": list(labels),
-        "threshold": None,
+        "facts": asdict(facts),
+        "decision": None,
     }
     fresh = _reinitialize(body, architecture, reinitialize_blocks) if reinitialize_blocks else set()
     if lora_settings:
@@ -283,12 +291,12 @@ def _place(preset: str) -> Any:
 
 
 def _assemble(body: keras.Model, tokenizer: Any, description: Mapping[str, Any]) -> Classifier:
-    labels = tuple(description["labels"])
+    facts = Facts(**description["facts"] | {"labels": tuple(description["facts"]["labels"])})
     task_settings = dict(description["task"])
-    decision = description["threshold"] and tuple(description["threshold"].values())
-    task = plugins.load("tasks", task_settings.pop("name"))(labels, decision, **task_settings)
+    task = plugins.load("tasks", task_settings.pop("name"))(**task_settings)
+    outputs = task.outputs(facts, description["decision"])
     encoder = head.encoder(body, pooling=description["pooling"])
-    top = head.dense(encoder.output.shape[-1], task.outputs, **description["head"])
+    top = head.dense(encoder.output.shape[-1], outputs.size, **description["head"])
     settings = description["preprocessor"]
     groups = [
         Group(name, depth, layers)
@@ -300,9 +308,11 @@ def _assemble(body: keras.Model, tokenizer: Any, description: Mapping[str, Any])
     above = 1 + max(group.depth for group in groups if group.name != "pooler")
     return Classifier(
         preprocessor=preprocessor.Preprocessor(
+            Inputs(description["inputs"]["columns"], tuple(description["inputs"]["texts"])),
             tokenizer,
             preprocessor.Frame(**settings["frame"]),
             settings["sequence_length"],
+            truncation=settings["truncation"],
             inputs=encoder.input,
             is_full=backbone.mixes_padding(body),
         ),
@@ -312,7 +322,7 @@ def _assemble(body: keras.Model, tokenizer: Any, description: Mapping[str, Any])
         groups=[*groups, Group(HEAD, above, top.layers)],
         # Not the layer's property of that name, which is a product where LoRA is on.
         token_embedding=next(v for v in body.token_embedding.weights if v.name == "embeddings"),
-        task=task,
-        labels=labels,
+        outputs=outputs,
+        facts=facts,
         description=description,
     )

@@ -104,7 +104,7 @@ if TYPE_CHECKING:  # to a type checker, a choice is what its plug-ins have in co
     Schedule = ScheduleSettings
 else:
     Callback = plugins.choice("callbacks")
-    Loss = plugins.choice("losses", default="cross_entropy")
+    Loss = plugins.choice("losses")
     Regularizer = plugins.choice("regularizers")
     Unfreezing = plugins.choice("unfreezing")
     Optimizer = plugins.choice("optimizers", OptimizerSettings, default="adamw")
@@ -125,10 +125,12 @@ class Data(Settings):
     after those for `test`."""
     test: AbsolutePath | Fraction | None = None
     """File of rows for the final figures, or the share of the training rows to set aside for that."""
-    text_column: str = "text"
-    """Name of the column that holds the text."""
-    label_column: str = "label"
-    """Name of the column that holds the label. Numbers are kept as their text."""
+    text_column: str | Annotated[list[str], Field(min_length=2, max_length=2)] | None = None
+    """Name of the column that holds the text, or a list of two for a pair of texts. In place of a name a
+    template may join several columns, as in `"{title}: {body}"`. null takes what the task has: `text`."""
+    label_column: str | None = None
+    """Name of the column that holds what is to be answered. Numbers are kept as their text. null takes what
+    the task has: `label`, or `labels` where a row may have several."""
     weight_column: str | None = None
     """Name of the column with each training row's weight in the loss, a number above 0; null for none."""
     on_bad_row: Literal["error", "skip"] = "error"
@@ -136,7 +138,8 @@ class Data(Settings):
 
     @model_validator(mode="after")
     def _columns_differ(self) -> "Data":
-        columns = [self.text_column, self.label_column, self.weight_column]
+        texts = [self.text_column] if isinstance(self.text_column, str) else self.text_column or []
+        columns = [*texts, *filter(None, (self.label_column, self.weight_column))]
         if len(set(columns)) < len(columns):
             raise PydanticCustomError(
                 "columns", "must have different columns for text_column, label_column and weight_column"
@@ -168,6 +171,10 @@ class Backbone(Settings):
     """SHA-256 of the weights file, checked before it is read. A `package:` preset needs it."""
     sequence_length: Annotated[int, Field(ge=3)] = 128
     """Longest row in tokens, special tokens included; the rest of a longer row is cut off."""
+    truncation: Literal["head", "tail", "head_and_tail"] = "head"
+    """Which tokens of a longer text stay: the first, the last, or a quarter from the front and the rest from
+    the end (Sun et al. 2019, "How to Fine-Tune BERT for Text Classification?", section 5.3.1). Of a pair
+    of texts, the longer gives way until both are equally long."""
     dropout: (
         Annotated[
             Annotated[DropoutRate, Tag("rate")] | Annotated[Dropout, Tag("rates")],
@@ -247,18 +254,21 @@ class Training(Settings):
     anew for each shape; `auto` is `on` where there is a GPU and `off` elsewhere."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Seed of the split, the order of rows, the head's first weights and dropout."""
-    monitor: Annotated[str, Field(pattern="^val_.+")] = "val_accuracy"
-    """The value that chooses the best epoch: the highest `val_accuracy` or `val_f1_macro`, or the lowest
-    `val_loss`, which is always the plain cross entropy."""
+    monitor: Annotated[str, Field(pattern="^val_.+")] | None = None
+    """The value that chooses the best epoch, such as the highest `val_accuracy` or `val_f1_macro`, or the
+    lowest `val_loss`, which is always the plain loss of the task. null takes the task's own: `val_accuracy`,
+    `val_f1_micro` of several labels, `val_rmse` of numbers, `val_mae` of an order."""
 
 
 class Threshold(Settings):
     """From which probability on the positive one of two labels is answered, as validation has it."""
 
-    positive: str
-    """The positive label."""
+    positive: str | None = None
+    """The positive one of two labels; with the task `multi_label` it is left out, for each label has a
+    threshold of its own, which makes its F1 largest."""
     metric: Literal["f1", "accuracy", "balanced_accuracy"] = "f1"
-    """What the threshold makes largest: F1 of the positive label, accuracy, or both labels' mean recall."""
+    """What the threshold between two labels makes largest: F1 of the positive one, accuracy, or the mean
+    recall of both."""
 
 
 class Export(Settings):
@@ -291,8 +301,10 @@ class Config(Settings):
     lora: Lora | None = None
     """Learn thin matrices beside the backbone's kernels instead of the kernels; null trains the kernels."""
     head: Head = Head()
-    loss: Loss = Field("cross_entropy", validate_default=True)
-    """What training minimises: the name of a loss, or a mapping with its settings."""
+    loss: Loss | None = None
+    """What training minimises: the name of a loss, or a mapping with its settings. null takes the task's own:
+    `cross_entropy`, `binary_cross_entropy` of several labels, `mean_squared_error` of numbers, `cumulative`
+    of an order."""
     regularizers: Annotated[list[Regularizer], AfterValidator(_each_once)] = []
     """Names of regularizers, or mappings with their settings; the first is innermost."""
     optimizer: Optimizer = Field("adamw", validate_default=True)

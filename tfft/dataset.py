@@ -1,4 +1,4 @@
-"""Rows to batches: tokenised once, rows of like length together.
+"""Rows to batches: rows of like length together.
 
 Padding a short row to the length of a long one costs the same as a long row. So
 each epoch is shuffled, cut into pools of 50 batches, and each pool is sorted by
@@ -11,47 +11,71 @@ those instead of on tokens: one forward pass in the whole run.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import tensorflow as tf
 
+from tfft.ragged import Ragged
+
 _POOL = 50  # batches
-_TOKENIZE = 1024  # rows at a time
-
-Take = Callable[[tf.Tensor], tuple[Any, ...]]
-"""Row numbers `[N]` to what a batch holds of those rows: inputs first, then columns `[N]`."""
 
 
-def tokenize(text: pa.ChunkedArray, tokenizer: Callable[[tf.Tensor], tf.RaggedTensor]) -> tf.RaggedTensor:
-    """Return the token ids of all rows, int32 `[rows, (tokens)]`, uncut and without special tokens."""
-    in_graph = tf.function(tokenizer, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
-    parts = [
-        in_graph(tf.constant(batch.column(0).to_pylist(), tf.string))
-        for batch in pa.table({"text": text}).to_batches(max_chunksize=_TOKENIZE)
-    ]
-    return tf.concat(parts, axis=0)
+@dataclass(frozen=True)
+class Take:
+    """What a batch holds of the rows that it is made of.
+
+    Attributes:
+        fetch: Row numbers `[N]` to arrays, from memory or from a file.
+        signature: Of those arrays.
+        make: The arrays as tensors to inputs and further columns, in the graph.
+    """
+
+    fetch: Callable[[np.ndarray], tuple[np.ndarray, ...]]
+    signature: tuple[tf.TensorSpec, ...]
+    make: Callable[..., tuple[Any, ...]]
 
 
 def of_tokens(
-    ids: tf.RaggedTensor, pack: Callable[[tf.RaggedTensor], dict[str, tf.Tensor]], *columns: np.ndarray
+    texts: Sequence[Ragged], pack: Callable[..., dict[str, tf.Tensor]], *columns: np.ndarray
 ) -> Take:
     """Take rows as the inputs of a backbone.
 
     Args:
-        ids: Token ids, `[rows, (tokens)]`.
-        pack: Token ids to the inputs.
-        columns: Further values of each row, as its label id, `[rows]`.
+        texts: Token ids of each text.
+        pack: The ids of one batch, `[N, (tokens)]` for each text, to the inputs.
+        columns: Further values of each row, as its label id, `[rows, …]`.
     """
-    tensors = [tf.constant(column) for column in columns]
-    return lambda rows: (pack(tf.gather(ids, rows)), *(tf.gather(tensor, rows) for tensor in tensors))
+
+    def fetch(rows: np.ndarray) -> tuple[np.ndarray, ...]:
+        ids = [array for text in texts for array in text.take(rows)]
+        return (*ids, *(column[rows] for column in columns))
+
+    def make(*tensors: tf.Tensor) -> tuple[Any, ...]:
+        ids = tensors[: 2 * len(texts)]
+        made = [
+            tf.RaggedTensor.from_row_lengths(flat, lengths, validate=False)
+            for flat, lengths in zip(ids[::2], ids[1::2], strict=True)
+        ]
+        return pack(*made), *tensors[len(ids) :]
+
+    of_ids = (tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.int64))
+    return Take(fetch, (*of_ids * len(texts), *map(_spec, columns)), make)
 
 
 def of_features(features: np.ndarray, *columns: np.ndarray) -> Take:
     """Take rows as what a frozen backbone gave for them, float32 `[rows, width]`."""
-    tensors = [tf.constant(column) for column in (features, *columns)]
-    return lambda rows: tuple(tf.gather(tensor, rows) for tensor in tensors)
+    arrays = (features, *columns)
+    return Take(
+        lambda rows: tuple(array[rows] for array in arrays),
+        tuple(map(_spec, arrays)),
+        lambda *tensors: tensors,
+    )
+
+
+def _spec(array: np.ndarray) -> tf.TensorSpec:
+    return tf.TensorSpec([None, *array.shape[1:]], array.dtype)
 
 
 def endless(take: Take, plan: Callable[[int], Sequence[np.ndarray]]) -> tf.data.Dataset:
@@ -126,8 +150,7 @@ def pad_to_multiple(batches: tf.data.Dataset, multiple: int, longest: int) -> tf
 
 
 def _gather(take: Take, batches: Callable[[], Iterator[np.ndarray]], number: int) -> tf.data.Dataset:
-    # The generator hands out row numbers only, a few hundred bytes a step; the rows
-    # themselves are gathered in the graph, outside Python's lock.
-    numbers = tf.data.Dataset.from_generator(batches, output_signature=tf.TensorSpec([None], tf.int64))
-    numbers = numbers.apply(tf.data.experimental.assert_cardinality(number))
-    return numbers.map(take).prefetch(2)
+    arrays = tf.data.Dataset.from_generator(
+        lambda: map(take.fetch, batches()), output_signature=take.signature
+    )
+    return arrays.apply(tf.data.experimental.assert_cardinality(number)).map(take.make).prefetch(2)

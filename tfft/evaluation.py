@@ -1,7 +1,7 @@
 """Logits and true labels to a report: figures for machines, tables for people."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,33 +10,21 @@ from rich.text import Text
 from scipy import special, stats
 from sklearn import metrics
 
+from tfft.tasks import Report
+
 _WIDEST = 12  # labels; a wider confusion matrix is told as its largest cells
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a classifier did on one split.
-
-    Attributes:
-        figures: JSON-ready: rows, loss, accuracy with its 95 % interval, macro and
-            weighted F1, a table per class, and the confusion matrix.
-        wrong: The rows with a wrong answer, the surest first: `row` (counts from 1, the
-            header excluded), `label`, `predicted`, `score`, `text`.
-    """
-
-    figures: dict[str, object]
-    wrong: pa.Table
 
 
 def _likeliest(logits: np.ndarray) -> np.ndarray:
     return logits.argmax(axis=1)
 
 
-def score(
+def report(
     logits: np.ndarray,
     ids: np.ndarray,
-    text: pa.ChunkedArray,
+    texts: pa.Table,
     labels: Sequence[str],
+    title: str,
     decide: Callable[[np.ndarray], np.ndarray] = _likeliest,
 ) -> Report:
     """Compare a classifier's answers with the truth.
@@ -44,7 +32,31 @@ def score(
     Args:
         logits: float `[rows, labels]`.
         ids: True label ids, `[rows]`.
-        text: The rows' texts.
+        texts: The rows' columns of text.
+        labels: Names in the order of their ids.
+        title: Of the rows.
+        decide: Logits `[rows, labels]` to the ids that are answered, `[rows]`.
+
+    Returns:
+        Its rows with a wrong answer have `row`, `label`, `predicted`, `score` and the texts, the
+        surest first.
+    """
+    figures = score(logits, ids, labels, decide)
+    wrong = _wrong(logits, decide(logits), ids, texts, labels)
+    return Report(figures, headline(figures, title), tables(figures, labels), wrong)
+
+
+def score(
+    logits: np.ndarray,
+    ids: np.ndarray,
+    labels: Sequence[str],
+    decide: Callable[[np.ndarray], np.ndarray] = _likeliest,
+) -> dict[str, Any]:
+    """Return the figures: rows, loss, accuracy with its 95 % interval, F1, a table per class, confusions.
+
+    Args:
+        logits: float `[rows, labels]`.
+        ids: True label ids, `[rows]`.
         labels: Names in the order of their ids.
         decide: Logits `[rows, labels]` to the ids that are answered, `[rows]`.
 
@@ -54,7 +66,6 @@ def score(
         https://doi.org/10.2307/2276774).
     """
     log_probabilities = special.log_softmax(logits.astype(np.float64), axis=1)
-    probabilities = np.exp(log_probabilities)
     predicted = decide(logits)
     right = int((predicted == ids).sum())
     interval = stats.binomtest(right, len(ids)).proportion_ci(method="wilson")
@@ -62,7 +73,7 @@ def score(
         ids, predicted, labels=np.arange(len(labels)), zero_division=0.0
     )
     seen = np.union1d(ids, predicted)
-    figures = {
+    return {
         "rows": len(ids),
         "loss": float(-log_probabilities[np.arange(len(ids)), ids].mean()),
         "accuracy": right / len(ids),
@@ -83,7 +94,6 @@ def score(
         # confusion[i][j]: rows of label i that were called j
         "confusion": metrics.confusion_matrix(ids, predicted, labels=np.arange(len(labels))).tolist(),
     }
-    return Report(figures, _wrong(probabilities, predicted, ids, text, labels))
 
 
 def headline(figures: dict, title: str) -> str:
@@ -126,16 +136,15 @@ def tables(figures: dict, labels: Sequence[str]) -> tuple[Table, Table]:
     return classes, confusions
 
 
-def _wrong(probabilities, predicted, ids, text, labels) -> pa.Table:
+def _wrong(logits, predicted, ids, texts, labels) -> pa.Table:
+    probabilities = special.softmax(logits.astype(np.float64), axis=1)
     rows = np.flatnonzero(predicted != ids)
     rows = rows[np.argsort(-probabilities[rows, predicted[rows]], kind="stable")]
     names = np.array(labels, dtype=object)
-    return pa.table(
-        {
-            "row": rows + 1,
-            "label": pa.array(names[ids[rows]], pa.string()),
-            "predicted": pa.array(names[predicted[rows]], pa.string()),
-            "score": probabilities[rows, predicted[rows]],
-            "text": text.take(pa.array(rows)),
-        }
-    )
+    wrong = {
+        "row": rows + 1,
+        "label": pa.array(names[ids[rows]], pa.string()),
+        "predicted": pa.array(names[predicted[rows]], pa.string()),
+        "score": probabilities[rows, predicted[rows]],
+    }
+    return pa.table(wrong | dict(zip(texts.column_names, texts.take(pa.array(rows)).columns, strict=True)))

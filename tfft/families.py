@@ -25,6 +25,7 @@ class Family:
         split: The rule that cuts text into words, of a byte-pair tokenizer; see `byte_pair.py`.
         is_albert: Text is cleaned as ALBERT's own code does; see `sentence_piece.py`.
         is_fairseq: Ids are those of fairseq; see `sentence_piece.py`.
+        doubles_end: Between two texts the special token of the end stands twice.
     """
 
     backbone: str
@@ -37,6 +38,7 @@ class Family:
     split: str | None = None
     is_albert: bool = False
     is_fairseq: bool = False
+    doubles_end: bool = False
 
 
 def _bert(backbone: str) -> Family:
@@ -52,8 +54,8 @@ FAMILIES = (
     _bert("DistilBertBackbone"),
     _bert("ElectraBackbone"),
     _bert("RoformerV2Backbone"),
-    Family("RobertaBackbone", "byte_pair", "<s>", "</s>", "<pad>", split="gpt2"),
-    Family("XLMRobertaBackbone", "sentence_piece", "<s>", "</s>", "<pad>", is_fairseq=True),
+    Family("RobertaBackbone", "byte_pair", "<s>", "</s>", "<pad>", split="gpt2", doubles_end=True),
+    Family("XLMRobertaBackbone", "sentence_piece", "<s>", "</s>", "<pad>", is_fairseq=True, doubles_end=True),
     Family("AlbertBackbone", "sentence_piece", "[CLS]", "[SEP]", "<pad>", is_albert=True),
     Family("DebertaV3Backbone", "sentence_piece", "[CLS]", "[SEP]", "[PAD]"),
     Family("FNetBackbone", "sentence_piece", "[CLS]", "[SEP]", "<pad>"),

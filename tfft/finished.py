@@ -4,9 +4,12 @@ Besides `run.py`, which makes runs, the one file that sees a config: that of the
 """
 
 import functools
+import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,22 +21,39 @@ from tfft import (
     classifier,
     config,
     dataset,
-    evaluation,
     imbalance,
     inference,
-    labels,
+    inputs,
     plugins,
     run_folder,
     saved_model,
     splits,
     tables,
+    token_ids,
 )
 from tfft.classifier import Classifier
 from tfft.config import Config
 from tfft.errors import DataError, RunError, SettingError
+from tfft.inputs import Inputs
+from tfft.ragged import Ragged
+from tfft.tasks import Task
 
 _log = logging.getLogger("tfft")
 _PREDICT = 64  # rows at a time
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What answers rows.
+
+    Attributes:
+        ask: Rows, a text by the name of each column, to the outputs of the task for each, but for
+            `probabilities`.
+        columns: Names of the columns that it takes.
+    """
+
+    ask: Callable[[Sequence[Mapping[str, str]]], list[dict]]
+    columns: tuple[str, ...]
 
 
 def evaluate(directory: Path, *, split: str | None = None, file: Path | None = None) -> dict:
@@ -63,15 +83,9 @@ def evaluate(directory: Path, *, split: str | None = None, file: Path | None = N
             )
         _check_unchanged(directory, name, rows)
         table, where = rows[name].table, f"data.{name}"
-    model = restore(directory)
-    return measure(
-        model,
-        table,
-        dataset.tokenize(table["text"], model.preprocessor.tokenize),
-        labels.encode(table["label"], model.labels, where),
-        name,
-        directory,
-    )
+    model, task = restore(directory), task_of(settings)
+    targets = task.encode(table["label"], model.facts, where)
+    return measure(task, model, table, tokenize(model, table), targets, name, directory)
 
 
 def export(directory: Path, *, base: Path | None = None) -> Path:
@@ -88,10 +102,10 @@ def export(directory: Path, *, base: Path | None = None) -> Path:
     settings = config.restore(directory / "config.yaml")
     base = Path(base or settings.export.directory or directory / "export")
     saved_model.check(base)
-    return publish(restore(directory), base, run_folder.read_json(directory / run_folder.PROOF_TEXTS))
+    return publish(restore(directory), base, run_folder.read_json(directory / run_folder.PROOF_ROWS))
 
 
-def answer(where: Path) -> Callable[[Sequence[str]], list[dict]]:
+def answer(where: Path) -> Answer:
     """Return the function from texts to answers of a run or of an export.
 
     Args:
@@ -99,7 +113,7 @@ def answer(where: Path) -> Callable[[Sequence[str]], list[dict]]:
             of which the newest answers.
 
     Returns:
-        A function to a list with, for each text, `label` and `score`.
+        What answers, and the names of the columns that it takes.
     """
     where = Path(where)
     if (where / "saved_model.pb").is_file():
@@ -111,32 +125,87 @@ def answer(where: Path) -> Callable[[Sequence[str]], list[dict]]:
     else:
         raise RunError(f"{where} is neither a run folder nor an export. Name a folder that tfft train made.")
 
-    def ask(texts: Sequence[str]) -> list[dict]:
-        answers = serve(text=tf.constant(list(texts), tf.string))
-        return [
-            {"label": label.decode(), "score": float(score)}
-            for label, score in zip(answers["label"].numpy(), answers["score"].numpy(), strict=True)
-        ]
+    def ask(rows: Sequence[Mapping[str, str]]) -> list[dict]:
+        answers = serve(**{name: tf.constant([row[name] for row in rows], tf.string) for name in columns})
+        values = {name: found.numpy() for name, found in answers.items() if name != "probabilities"}
+        return [_row({name: found[row] for name, found in values.items()}) for row in range(len(rows))]
 
-    return ask
+    columns = tuple(serve.structured_input_signature[1])
+    return Answer(ask, columns)
 
 
-def predict(where: Path, batches: Iterable[pa.RecordBatch]) -> Iterator[dict]:
-    """Answer rows as they come, in constant memory.
+def _row(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one row's outputs as text, numbers and lists, without what fills lists up."""
+    texts = [value for value in outputs.values() if isinstance(value, np.ndarray) and value.dtype == object]
+    given = max((sum(map(bool, value)) for value in texts), default=0)
+    row: dict[str, Any] = {}
+    for name, value in outputs.items():
+        plain = value if isinstance(value, bytes) else value.tolist()
+        row[name] = [*map(_text, plain[:given])] if isinstance(plain, list) else _text(plain)
+    return row
+
+
+def _text(value: Any) -> Any:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def ask(where: Path, rows: Sequence[str | Mapping[str, str]]) -> list[dict]:
+    """Return the answer to each row.
 
     Args:
         where: As in `answer`.
-        batches: Record batches with one column of text.
+        rows: Texts or, for a model that reads several columns, a text by the name of each.
+
+    Raises:
+        DataError: A row lacks a column.
+    """
+    found = answer(where)
+    whole = [{found.columns[0]: row} if isinstance(row, str) else row for row in rows]
+    for number, row in enumerate(whole, start=1):
+        if absent := [name for name in found.columns if name not in row]:
+            raise DataError(
+                f"Row {number} has no {' and no '.join(map(repr, absent))}; this model reads "
+                f"{', '.join(found.columns)}. Give each row as a mapping from those names to texts."
+            )
+    return found.ask(whole)
+
+
+def predict(found: Answer, batches: Iterable[pa.RecordBatch]) -> Iterator[dict]:
+    """Answer rows as they come, in constant memory.
+
+    Args:
+        found: What `answer` returned.
+        batches: Record batches of text, with columns by the names that the model has for them.
 
     Yields:
-        For each row `text`, `label` and `score`.
+        For each row its texts and the answer.
     """
-    ask = answer(where)
     for batch in batches:
         for start in range(0, batch.num_rows, _PREDICT):
-            texts = batch.column(0).slice(start, _PREDICT).to_pylist()
-            for text, found in zip(texts, ask(texts), strict=True):
-                yield {"text": text, **found}
+            rows = batch.slice(start, _PREDICT).to_pylist()
+            for row, given in zip(rows, found.ask(rows), strict=True):
+                yield row | given
+
+
+def task_of(settings: Config) -> Task:
+    """Return the task that a config names."""
+    return plugins.load("tasks", settings.task.name)(**settings.task.arguments())
+
+
+def inputs_of(settings: Config) -> Inputs:
+    """Return what a row gives to the model."""
+    return inputs.read(settings.data.text_column or task_of(settings).columns[0])
+
+
+def tokenize(model: Classifier, table: pa.Table) -> tuple[Ragged, ...]:
+    """Return the token ids of all rows, of each text."""
+    read, tokenizer = model.preprocessor.read, model.preprocessor.tokenizer
+    files = {name: hashlib.sha256(content).hexdigest() for name, content in tokenizer.files.items()}
+    identity = {"inputs": model.description["inputs"], "files": files} | {
+        key: model.description["preprocessor"][key] for key in ("tokenizer", "tokenization")
+    }
+    texts = table.select([*read.columns])
+    return token_ids.of(texts, len(read.texts), model.preprocessor.tokenize, identity)
 
 
 def read_splits(settings: Config) -> dict[str, splits.Rows]:
@@ -148,8 +217,13 @@ def read_splits(settings: Config) -> dict[str, splits.Rows]:
         if isinstance(origin, Path):
             rows[split] = _read_file(settings, origin)
         elif origin is not None:
+            has_label = task_of(settings).kind in ("label", "rank")
             rows["train"], rows[split] = splits.set_aside(
-                rows["train"], origin, seed=settings.training.seed, split=split
+                rows["train"],
+                origin,
+                strata=rows["train"].table["label"].to_numpy() if has_label else None,
+                seed=settings.training.seed,
+                split=split,
             )
     return {split: rows[split] for split in ("train", "validation", "test") if split in rows}
 
@@ -169,62 +243,64 @@ def restore(directory: Path) -> Classifier:
     )
 
 
-def outputs(
-    part: keras.Model, model: Classifier, tokens: tf.RaggedTensor, ids: np.ndarray, title: str
-) -> np.ndarray:
+def outputs(part: keras.Model, model: Classifier, tokens: Sequence[Ragged], title: str) -> np.ndarray:
     """Return what a part of the model gives for all rows, float32 `[rows, width]`, in their order."""
-    batches, order = dataset.in_order(tokens.row_lengths().numpy(), batch_size=_PREDICT)
-    take = dataset.of_tokens(tokens, model.preprocessor.pack, ids)
+    batches, order = dataset.in_order(token_ids.lengths(tokens), batch_size=_PREDICT)
+    take = dataset.of_tokens(tokens, model.preprocessor.pack)
     return inference.outputs(part, dataset.once(take, batches), order, title=title)
 
 
 def measure(
+    task: Task,
     model: Classifier,
     rows: pa.Table,
-    tokens: tf.RaggedTensor,
-    ids: np.ndarray,
+    tokens: Sequence[Ragged],
+    targets: np.ndarray,
     name: str,
     directory: Path,
 ) -> dict:
     """Write and tell the figures of the model's answers to some rows, and return them.
 
     Args:
-        model: Of a run.
-        rows: With the column `text`.
-        tokens: Their token ids, `[rows, (tokens)]`.
-        ids: Their label ids, `[rows]`.
+        task: Of the run.
+        model: Of the run.
+        rows: With the columns that the model takes.
+        tokens: Their token ids, of each text.
+        targets: What is to be answered, as the task encodes it.
         name: Of the split or file, and so of the files below `evaluation/`.
         directory: The run's folder.
     """
-    logits = outputs(model.whole, model, tokens, ids, f"evaluating {name}")
-    decided = {} if model.threshold is None else {"decide": model.threshold.decide}
-    report = evaluation.score(logits, ids, rows["text"], model.labels, **decided)
+    logits = outputs(model.whole, model, tokens, f"evaluating {name}")
+    texts = rows.select([*model.preprocessor.read.columns])
+    report = task.report(logits, targets, model.facts, model.description["decision"], texts, name)
     run_folder.write_json(directory / "evaluation" / f"{name}.json", report.figures)
     wrong = pa.BufferOutputStream()
     csv.write_csv(report.wrong, wrong)
     text = wrong.getvalue().to_pybytes().decode("utf-8")
     run_folder.write_text(directory / "evaluation" / f"{name}-wrong.csv", text)
-    _log.info(evaluation.headline(report.figures, name))
-    for table in evaluation.tables(report.figures, model.labels):
+    _log.info(report.headline)
+    for table in report.tables:
         _log.info(tables.text(table))
     return report.figures
 
 
-def publish(model: Classifier, base: Path, texts: Sequence[str]) -> Path:
-    """Write a model as the next version below `base`, proved on `texts`, and return its folder."""
-    version, proof = saved_model.write(model.serve, model.whole, model.preprocessor, base, texts)
+def publish(model: Classifier, base: Path, rows: Sequence[Mapping[str, str]]) -> Path:
+    """Write a model as the next version below `base`, proved on `rows`, and return its folder."""
+    version, proof = saved_model.write(model.serve, model.whole, model.preprocessor, base, rows)
     _log.info(
         f"Exported {version} ({proof['bytes'] / 1e6:.1f} MB); a clean process gave the same answers to "
-        f"{proof['texts_compared']} texts, probabilities within {proof['largest_difference']:.1e}"
+        f"{proof['texts_compared']} texts, numbers within {proof['largest_difference']:.1e}"
     )
     return version
 
 
 def _read_file(settings: Config, path: Path, weight_column: str | None = None) -> splits.Rows:
-    source = settings.data.source
-    columns = {"text": settings.data.text_column, "label": settings.data.label_column}
+    source, task = settings.data.source, task_of(settings)
+    target = pa.list_(pa.string()) if task.kind == "labels" else pa.string()
+    columns = {name: (column, pa.string()) for name, column in inputs_of(settings).columns.items()}
+    columns["label"] = (settings.data.label_column or task.columns[1], target)
     if weight_column is not None:
-        columns["weight"] = weight_column
+        columns["weight"] = (weight_column, pa.string())
     part = splits.read(
         functools.partial(plugins.load("sources", source.name), **source.arguments()),
         path,

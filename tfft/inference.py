@@ -6,6 +6,8 @@ import tensorflow as tf
 from rich.console import Console
 from rich.progress import Progress
 
+from tfft import cache, spill
+
 
 def outputs(
     model: keras.Model,
@@ -13,23 +15,29 @@ def outputs(
     order: np.ndarray,
     title: str,
 ) -> np.ndarray:
-    """Return the model's outputs, float32 `[rows, width]`, in the order of the rows.
+    """Return the model's outputs, float32 `[rows, width]`, in the order of the rows, mapped from a file.
 
     Not `model.predict`, which would compile the model anew for every batch shape.
 
     Args:
         model: Run in inference mode.
-        batches: (inputs, labels), each row once.
+        batches: (inputs,), each row once.
         order: Number of the row at each place in `batches`.
         title: Names the work on the progress bar.
     """
     step = tf.function(
         lambda inputs: tf.cast(model(inputs, training=False), tf.float32), reduce_retracing=True
     )
-    parts = []
+    rows = np.zeros((0, 0), np.float32)
+    done = 0
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=len(order))
-        for inputs, _ in batches:
-            parts.append(step(inputs).numpy())
-            bar.update(task, advance=len(parts[-1]))
-    return np.concatenate(parts)[np.argsort(order)]
+        for (inputs,) in batches:
+            found = step(inputs).numpy()
+            if not done:
+                with cache.telling():
+                    rows = spill.array((len(order), *found.shape[1:]), found.dtype, cache.folder() / "rows")
+            rows[order[done : done + len(found)]] = found
+            done += len(found)
+            bar.update(task, advance=len(found))
+    return rows

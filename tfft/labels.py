@@ -24,9 +24,14 @@ def collect(labels: pa.ChunkedArray) -> tuple[str, ...]:
             f"data.train: all rows have the label {distinct[0]!r}; a classifier needs at least two. "
             "Check data.label_column."
         )
-    are_numbers = all(label.removeprefix("-").isdecimal() and len(label) < 20 for label in distinct)
+    in_numbers = are_numbers(distinct)
     # The text decides between `7` and `007`, so that the order of the rows does not.
-    return tuple(sorted(distinct, key=lambda label: (int(label), label) if are_numbers else label))
+    return tuple(sorted(distinct, key=lambda label: (int(label), label) if in_numbers else label))
+
+
+def are_numbers(labels: Sequence[str]) -> bool:
+    """Return whether all labels are whole numbers."""
+    return all(label.removeprefix("-").isdecimal() and len(label) < 20 for label in labels)
 
 
 def encode(labels: pa.ChunkedArray, known: Sequence[str], where: str) -> np.ndarray:
@@ -50,3 +55,26 @@ def encode(labels: pa.ChunkedArray, known: Sequence[str], where: str) -> np.ndar
             "Correct them, or move such rows to the training file."
         )
     return ids.to_numpy().astype(np.int32)
+
+
+def flat(sets: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the labels of all rows in one column, of lists of labels `[rows]`."""
+    return pa.chunked_array([pc.list_flatten(chunk) for chunk in sets.chunks], pa.string())
+
+
+def encode_sets(sets: pa.ChunkedArray, known: Sequence[str], where: str) -> np.ndarray:
+    """Return for each row and label whether it has it, 0 or 1, float32 `[rows, labels]`.
+
+    Args:
+        sets: Lists of texts, `[rows]`; a list may be empty.
+        known: Names in the order of their ids.
+        where: The key or file that the rows come from, for the error's text.
+
+    Raises:
+        DataError: A label does not occur in the training rows.
+    """
+    has = np.zeros((len(sets), len(known)), np.float32)
+    ids = encode(flat(sets), known, where)
+    lengths = pc.list_value_length(sets).to_numpy()
+    has[np.repeat(np.arange(len(sets)), lengths), ids] = 1
+    return has

@@ -1,6 +1,6 @@
-"""Run by `saved_model` in a clean process: load an export and answer texts.
+"""Run by `saved_model` in a clean process: load an export and answer rows.
 
-Usage: python -E -c "$(cat reload_probe.py)" DIRECTORY < texts.json > answers.json
+Usage: python -E -c "$(cat reload_probe.py)" DIRECTORY < columns.json > answers.json
 
 The server has TensorFlow's operations and TensorFlow Text's, but no Python. So
 this process may import TensorFlow alone: Keras, KerasHub and tfft are barred
@@ -18,9 +18,10 @@ BARRED = ("keras", "keras_hub", "tf_keras", "tfft", "transformers", "torch")
 
 
 def main() -> None:
-    """Answer the JSON list of texts on standard input."""
+    """Answer the rows on standard input: a JSON object with a list of texts for each column."""
     for package in BARRED:
         sys.modules[package] = None  # type: ignore[assignment] # Python's own way to bar an import
+    import numpy as np
     import tensorflow as tf
 
     text = find_spec("tensorflow_text")
@@ -29,15 +30,18 @@ def main() -> None:
     for library in sorted((Path(text.origin).parent / "python" / "ops").glob("*.so")):
         tf.load_op_library(str(library))
 
-    texts = json.load(sys.stdin)
+    columns = json.load(sys.stdin)
+    rows = len(next(iter(columns.values())))
     serve = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
-    labels: list[str] = []
-    probabilities: list[list[float]] = []
-    for start in range(0, len(texts), BATCH):
-        answers = serve(text=tf.constant(texts[start : start + BATCH]))
-        labels += [label.decode() for label in answers["label"].numpy()]
-        probabilities += answers["probabilities"].numpy().astype(float).tolist()
-    json.dump({"label": labels, "probabilities": probabilities}, sys.stdout)
+    answers: dict[str, list] = {}
+    for start in range(0, rows, BATCH):
+        batch = {name: tf.constant(column[start : start + BATCH]) for name, column in columns.items()}
+        for name, values in serve(**batch).items():
+            is_text = values.dtype == tf.string
+            array = values.numpy()
+            array = np.char.decode(array.astype(bytes), "utf-8") if is_text else array.astype(float)
+            answers.setdefault(name, []).extend(array.tolist())
+    json.dump(answers, sys.stdout)
 
 
 if __name__ == "__main__":

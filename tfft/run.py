@@ -3,8 +3,8 @@
 import functools
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -19,7 +19,6 @@ from tfft import (
     fit,
     freezing,
     imbalance,
-    labels,
     learning_rates,
     lora,
     phases,
@@ -29,7 +28,7 @@ from tfft import (
     saved_model,
     splits,
     tables,
-    threshold,
+    token_ids,
 )
 from tfft.callbacks import Fitting
 from tfft.classifier import Classifier
@@ -37,8 +36,12 @@ from tfft.config import Config
 from tfft.errors import SettingError
 from tfft.learner import Learner
 from tfft.learning_rates import Schedule
+from tfft.losses import RowLoss
 from tfft.phases import Phase
+from tfft.preprocessor import Preprocessor
+from tfft.ragged import Ragged
 from tfft.regularizers import Parts
+from tfft.tasks import Facts, Task
 from tfft.unfreezing import Stage
 
 _log = logging.getLogger("tfft")
@@ -78,6 +81,21 @@ class Plan:
     total_steps: int
 
 
+@dataclass(frozen=True)
+class Weighed:
+    """What the training rows weigh.
+
+    Attributes:
+        rows: Weight of each row in the loss, float32 `[rows]`.
+        counts: Rows of each label that an epoch draws, `[labels]`; of numbers, all rows.
+        odds: Probability of drawing each row, None where each is taken once.
+    """
+
+    rows: np.ndarray
+    counts: np.ndarray
+    odds: np.ndarray | None
+
+
 def train(settings: Config, name: str = "run") -> Run:
     """Fine-tune the model that a config describes, measure it and export it.
 
@@ -103,33 +121,31 @@ def train(settings: Config, name: str = "run") -> Run:
 
         rows = finished.read_splits(settings)
         run_folder.write_json(directory / "data.json", {s: part.source for s, part in rows.items()})
-        known = labels.collect(rows["train"].table["label"])
-        ids = {s: labels.encode(part.table["label"], known, f"data.{s}") for s, part in rows.items()}
-        counts = ", ".join(f"{split} {part.table.num_rows}" for split, part in rows.items())
-        _log.info(f"Rows: {counts}; {len(known)} labels")
-        if settings.threshold is not None:
-            threshold.check(settings.threshold.positive, known, ids["validation"])
-        drawn = imbalance.drawn(ids["train"], settings.training.sampling_exponent)
-        by_label = imbalance.class_weights(settings.training.class_weights, drawn, known)
-        weights = finished.row_weights(rows["train"]) * by_label[ids["train"]]
-
-        model = _from_preset(settings, known)
-        plan = _plan(settings, model, len(ids["train"]))
-        run_folder.write_json(directory / "layers.json", _show(plan, model))
-        tokens = {
-            split: dataset.tokenize(part.table["text"], model.preprocessor.tokenize)
-            for split, part in rows.items()
+        task = finished.task_of(settings)
+        facts = task.collect(rows["train"].table["label"])
+        targets = {
+            split: task.encode(part.table["label"], facts, f"data.{split}") for split, part in rows.items()
         }
+        counts = ", ".join(f"{split} {part.table.num_rows}" for split, part in rows.items())
+        _log.info(f"Rows: {counts}" + (f"; {len(facts.labels)} labels" if facts.labels else ""))
+        if settings.threshold is not None:
+            task.check(facts, targets["validation"], settings.threshold.positive)
+        weighed = _weigh(settings, task, facts, targets["train"], finished.row_weights(rows["train"]))
+
+        model = _from_preset(settings, facts)
+        plan = _plan(settings, model, len(targets["train"]))
+        run_folder.write_json(directory / "layers.json", _show(plan, model))
+        tokens = {split: finished.tokenize(model, part.table) for split, part in rows.items()}
         _tell_truncation(tokens["train"], model.preprocessor)
 
         for name_of_file, content in model.preprocessor.tokenizer.files.items():
             run_folder.write_bytes((directory / run_folder.DESCRIPTION).with_name(name_of_file), content)
         run_folder.write_json(directory / run_folder.DESCRIPTION, model.description)
-        run_folder.write_json(directory / "labels.json", known)
-        texts = _proof_texts(rows)
-        run_folder.write_json(directory / run_folder.PROOF_TEXTS, texts)
+        run_folder.write_json(directory / "labels.json", facts.labels)
+        proof = _proof_rows(rows, model.preprocessor.read.columns)
+        run_folder.write_json(directory / run_folder.PROOF_ROWS, proof)
         answering = functools.partial(
-            _answering, settings.threshold, tokens["validation"], ids["validation"], directory
+            _answering, settings.threshold, task, tokens["validation"], targets["validation"], directory
         )
         versions: dict[int, Path] = {}
 
@@ -137,15 +153,17 @@ def train(settings: Config, name: str = "run") -> Run:
             """Publish the weights that are kept now, unless they are published."""
             written = (directory / run_folder.WEIGHTS).stat().st_mtime_ns
             if written not in versions:
-                versions[written] = finished.publish(answering(), base, texts)
+                versions[written] = finished.publish(answering(), base, proof)
             return versions[written]
 
-        _fit(settings, model, plan, tokens, ids, weights.astype(np.float32), drawn, directory, export)
+        _fit(settings, task, model, plan, tokens, targets, weighed, directory, export)
 
         # From here on the model is the one that the folder keeps: what is measured is what is served.
         model = answering()
         figures: dict[str, dict] = {
-            split: finished.measure(model, rows[split].table, tokens[split], ids[split], split, directory)
+            split: finished.measure(
+                task, model, rows[split].table, tokens[split], targets[split], split, directory
+            )
             for split in ("validation", "test")
             if split in rows
         }
@@ -163,7 +181,7 @@ def rates(settings: Config, plot: Path) -> str:
         A table for each phase, and where the picture is.
     """
     rows = finished.read_splits(settings)["train"].table
-    model = _from_preset(settings, labels.collect(rows["label"]))
+    model = _from_preset(settings, finished.task_of(settings).collect(rows["label"]))
     plan = _plan(settings, model, rows.num_rows)
     shown = [
         tables.text(tables.layers(phases.table(model.groups, phase), _title(plan, number)))
@@ -181,25 +199,51 @@ def rates(settings: Config, plot: Path) -> str:
     )
 
 
-def _from_preset(settings: Config, known: tuple[str, ...]) -> Classifier:
+def _weigh(settings: Config, task: Task, facts: Facts, targets: np.ndarray, weights: np.ndarray) -> Weighed:
+    """Return what the training rows weigh, and how often they are drawn.
+
+    Raises:
+        SettingError: Labels are to be balanced where a row has not one label.
+    """
+    training = settings.training
+    if task.kind not in ("label", "rank"):
+        for key in ("class_weights", "sampling_exponent"):
+            if (value := getattr(training, key)) is not None:
+                raise SettingError(
+                    f"training.{key}",
+                    value,
+                    f"must not be set with the task {settings.task.name}, whose rows have not one label each",
+                    fix="Remove it.",
+                )
+        counts = targets.sum(axis=0) if task.kind == "labels" else np.array([float(len(targets))])
+        return Weighed(weights.astype(np.float32), counts, None)
+    drawn = imbalance.drawn(targets, training.sampling_exponent)
+    by_label = imbalance.class_weights(training.class_weights, drawn, facts.labels)
+    odds = imbalance.odds(targets, training.sampling_exponent)
+    return Weighed((weights * by_label[targets]).astype(np.float32), drawn, odds)
+
+
+def _from_preset(settings: Config, facts: Facts) -> Classifier:
     return classifier.from_preset(
         settings.backbone.preset,
         sha256=settings.backbone.sha256,
         sequence_length=settings.backbone.sequence_length,
+        truncation=settings.backbone.truncation,
         dropout=settings.backbone.model_dump()["dropout"],
         pooling=settings.head.pooling,
         head_settings=settings.head.model_dump(exclude={"pooling"}),
         task={"name": settings.task.name, **settings.task.arguments()},
-        labels=known,
+        facts=facts,
+        inputs=finished.inputs_of(settings),
         reinitialize_blocks=settings.backbone.reinitialize_blocks,
         lora_settings=settings.lora.model_dump() if settings.lora else None,
         precision=settings.training.precision,
     )
 
 
-def _tell_truncation(tokens: tf.RaggedTensor, preprocessor) -> None:
-    lengths = tokens.row_lengths().numpy() + preprocessor.frame.size
+def _tell_truncation(tokens: Sequence[Ragged], preprocessor: Preprocessor) -> None:
     sequence_length = preprocessor.sequence_length
+    lengths = token_ids.lengths(tokens) + (sequence_length - preprocessor.room())
     cut = int((lengths > sequence_length).sum())
     _log.info(
         f"Tokens a row: median {int(np.median(lengths))}, longest {lengths.max()}; "
@@ -284,12 +328,12 @@ def _show(plan: Plan, model: Classifier) -> list[dict]:
 
 def _fit(
     settings: Config,
+    task: Task,
     model: Classifier,
     plan: Plan,
-    tokens: Mapping[str, tf.RaggedTensor],
-    ids: Mapping[str, np.ndarray],
-    weights: np.ndarray,
-    drawn: np.ndarray,
+    tokens: Mapping[str, Sequence[Ragged]],
+    targets: Mapping[str, np.ndarray],
+    weighed: Weighed,
     directory: Path,
     export: Callable[[], Path],
 ) -> None:
@@ -300,13 +344,14 @@ def _fit(
     compiles = training.jit == "on" or (
         training.jit == "auto" and bool(tf.config.list_physical_devices("GPU"))
     )
-    optimizer = _learn_by(settings, model, learner, plan, backbone, drawn, compiles)
+    optimizer = _learn_by(settings, task, model, learner, plan, backbone, weighed, compiles)
     # Built before the first step, or the step is traced twice: once to make the slots.
     learner.optimizer.build([variable for variable in learner.weights if variable.path in ever])
-    modes = {prefix + name: mode for name, mode in model.task.modes.items() for prefix in ("", "val_")}
+    monitor = training.monitor or task.monitor
+    modes = {prefix + name: mode for name, mode in model.outputs.modes.items() for prefix in ("", "val_")}
     fitting = Fitting(
         directory=directory,
-        monitor=training.monitor,
+        monitor=monitor,
         modes=modes,
         schedule=settings.schedule.name,
         steps_per_epoch=plan.steps_per_epoch,
@@ -314,7 +359,7 @@ def _fit(
         settled=plan.phases[-1].start // plan.steps_per_epoch,
         export=export,
     )
-    mode = fitting.mode("training.monitor", training.monitor)
+    mode = fitting.mode("training.monitor", monitor)
     callbacks = [
         plugins.load("callbacks", chosen.name)(fitting, **chosen.arguments()) for chosen in settings.callbacks
     ]
@@ -326,7 +371,7 @@ def _fit(
         if number:
             _log.info(_title(plan, number))
 
-    batches, validation = _batches(settings, model, tokens, ids, weights, whole=bool(backbone))
+    batches, validation = _batches(settings, model, tokens, targets, weighed, whole=bool(backbone))
     if compiles and backbone and not model.preprocessor.is_full:
         longest = model.preprocessor.sequence_length
         batches = dataset.pad_to_multiple(batches, _COMPILED, longest)
@@ -338,7 +383,7 @@ def _fit(
         epochs=training.epochs,
         steps_per_epoch=plan.steps_per_epoch,
         phases=[(phase.start, functools.partial(enter, number)) for number, phase in enumerate(plan.phases)],
-        monitor=training.monitor,
+        monitor=monitor,
         mode=mode,
         whole=model.whole,
         weights=directory / run_folder.WEIGHTS,
@@ -351,33 +396,33 @@ def _fit(
 def _batches(
     settings: Config,
     model: Classifier,
-    tokens: Mapping[str, tf.RaggedTensor],
-    ids: Mapping[str, np.ndarray],
-    weights: np.ndarray,
+    tokens: Mapping[str, Sequence[Ragged]],
+    targets: Mapping[str, np.ndarray],
+    weighed: Weighed,
     *,
     whole: bool,
 ) -> tuple[tf.data.Dataset, tf.data.Dataset]:
     """Return the batches to train on, and those to validate on: of tokens, or of kept features."""
     training, pack = settings.training, model.preprocessor.pack
-    lengths = {split: tokens[split].row_lengths().numpy() for split in ("train", "validation")}
+    lengths = {split: token_ids.lengths(tokens[split]) for split in ("train", "validation")}
     if whole:
-        rows = dataset.of_tokens(tokens["train"], pack, ids["train"], weights)
-        held_out = dataset.of_tokens(tokens["validation"], pack, ids["validation"])
+        rows = dataset.of_tokens(tokens["train"], pack, targets["train"], weighed.rows)
+        held_out = dataset.of_tokens(tokens["validation"], pack, targets["validation"])
     else:
         _log.info("The whole backbone is frozen: its outputs are computed once, and the head trains on them")
         vectors = {
-            split: finished.outputs(model.encoder, model, tokens[split], ids[split], f"features of {split}")
+            split: finished.outputs(model.encoder, model, tokens[split], f"features of {split}")
             for split in lengths
         }
         lengths = {split: np.zeros_like(found) for split, found in lengths.items()}  # no need to sort
-        rows = dataset.of_features(vectors["train"], ids["train"], weights)
-        held_out = dataset.of_features(vectors["validation"], ids["validation"])
+        rows = dataset.of_features(vectors["train"], targets["train"], weighed.rows)
+        held_out = dataset.of_features(vectors["validation"], targets["validation"])
     one_epoch = functools.partial(
         dataset.plan,
         lengths["train"],
         batch_size=training.batch_size,
         seed=training.seed,
-        odds=imbalance.odds(ids["train"], training.sampling_exponent),
+        odds=weighed.odds,
     )
     order, _ = dataset.in_order(lengths["validation"], batch_size=training.batch_size)
     return dataset.endless(rows, lambda epoch: one_epoch(epoch=epoch)), dataset.once(held_out, order)
@@ -385,11 +430,12 @@ def _batches(
 
 def _learn_by(
     settings: Config,
+    task: Task,
     model: Classifier,
     learner: Learner,
     plan: Plan,
     backbone: Sequence[keras.Variable],
-    drawn: np.ndarray,
+    weighed: Weighed,
     compiles: bool,
 ) -> keras.optimizers.Optimizer:
     """Give the learner its loss, regularizers and optimizer; return the optimizer that has the rates."""
@@ -412,9 +458,8 @@ def _learn_by(
         step=optimizer._iterations,
         seed=training.seed,
     )
-    row_loss = plugins.load("losses", settings.loss.name)(drawn.tolist(), **settings.loss.arguments())
     learner.learn_by(
-        row_loss,
+        _row_loss(settings, task, weighed),
         [
             plugins.load("regularizers", chosen.name)(parts, **chosen.arguments())
             for chosen in settings.regularizers
@@ -424,33 +469,56 @@ def _learn_by(
     scales = training.precision == "mixed_float16"
     learner.compile(
         optimizer=keras.optimizers.LossScaleOptimizer(optimizer) if scales else optimizer,
-        loss=model.task.loss,
-        metrics=model.task.metrics(),
+        loss=model.outputs.loss,
+        metrics=model.outputs.metrics(),
         jit_compile=compiles,
         auto_scale_loss=False,
     )
     return optimizer
 
 
+def _row_loss(settings: Config, task: Task, weighed: Weighed) -> RowLoss:
+    """Return the loss that a config names, or the task's own.
+
+    Raises:
+        SettingError: It compares with another kind of target.
+    """
+    chosen = settings.loss
+    name, arguments = (task.loss, {}) if chosen is None else (chosen.name, chosen.arguments())
+    fitting = [other for other in plugins.names("losses") if _compares_with(other, task)]
+    if name not in fitting:
+        raise SettingError(
+            "loss",
+            name,
+            f"must be a loss for the task {settings.task.name}",
+            fix=f"They are {', '.join(fitting)}.",
+        )
+    return plugins.load("losses", name)(weighed.counts.tolist(), **arguments)
+
+
+def _compares_with(loss: str, task: Task) -> bool:
+    return task.kind == plugins.module("losses", loss).OF
+
+
 def _answering(
-    chosen: config.Threshold | None, tokens: tf.RaggedTensor, ids: np.ndarray, directory: Path
+    chosen: config.Threshold | None,
+    task: Task,
+    tokens: Sequence[Ragged],
+    targets: np.ndarray,
+    directory: Path,
 ) -> Classifier:
     """Return the model that the folder keeps, its decision tuned on the given rows if that is asked for."""
     model = finished.restore(directory)
     if chosen is None:
         return model
-    positive = model.labels.index(chosen.positive)
-    logits = finished.outputs(model.whole, model, tokens, ids, "tuning the threshold")
-    found, reached = threshold.tune(logits, ids, positive=positive, metric=chosen.metric)
-    _log.info(
-        f"{chosen.positive!r} is answered from a probability of {found.probability:.4f} on: "
-        f"{chosen.metric} {reached:.4f} on the validation rows, which it was tuned on"
-    )
-    tuned = {**model.description, "threshold": asdict(found)}
+    logits = finished.outputs(model.whole, model, tokens, "tuning the threshold")
+    decision, told = task.tune(logits, targets, model.facts, chosen.positive, chosen.metric)
+    _log.info(told)
+    tuned = {**model.description, "decision": decision}
     run_folder.write_json(directory / run_folder.DESCRIPTION, tuned)
     return finished.restore(directory)
 
 
-def _proof_texts(rows: Mapping[str, splits.Rows]) -> list[str]:
-    parts = (part.table["text"].slice(0, _PROVE).to_pylist() for part in rows.values())
-    return [text for part in parts for text in part][:_PROVE]
+def _proof_rows(rows: Mapping[str, splits.Rows], names: Iterable[str]) -> list[dict[str, str]]:
+    parts = (part.table.select([*names]).slice(0, _PROVE).to_pylist() for part in rows.values())
+    return [row for part in parts for row in part][:_PROVE]

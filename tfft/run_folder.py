@@ -4,7 +4,7 @@ config.yaml        the resolved config
 environment.json   versions, platform, git state
 data.json          path, hash and row count of every split, bad rows
 layers.json        the table of layers, parameters and learning rates
-model/             description.json, best.weights.h5, proof_texts.json, and the tokenizer's files:
+model/             description.json, best.weights.h5, proof_rows.json, and the tokenizer's files:
                    vocabulary.txt, or vocab.json and merges.txt, or vocabulary.spm
 history.csv        one line an epoch
 evaluation/        figures and wrong rows of each split
@@ -30,7 +30,7 @@ from pathlib import Path
 from tfft.errors import RunError
 
 DESCRIPTION = Path("model") / "description.json"
-PROOF_TEXTS = Path("model") / "proof_texts.json"
+PROOF_ROWS = Path("model") / "proof_rows.json"
 WEIGHTS = Path("model") / "best.weights.h5"
 _PACKAGES = (
     "tfft", "tensorflow", "tensorflow-text", "keras", "keras-hub", "numpy", "pyarrow", "pydantic",

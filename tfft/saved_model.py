@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,28 +42,34 @@ HARD_TEXTS = (
 
 
 def signature(
-    preprocess: Callable[[tf.Tensor], dict[str, tf.Tensor]],
+    names: Iterable[str],
+    preprocess: Callable[[Mapping[str, tf.Tensor]], dict[str, tf.Tensor]],
     model: keras.Model,
     answer: Callable[[tf.Tensor], dict[str, tf.Tensor]],
-) -> tf.types.experimental.PolymorphicFunction:
-    """Return the function from strings `[N]` to the task's answer that is exported and used in process."""
+) -> tf.types.experimental.ConcreteFunction:
+    """Return the function that is exported and used in process.
 
-    def serving_default(text):
-        return answer(model(preprocess(text), training=False))
+    Args:
+        names: Of the columns that it takes as keywords, strings `[N]` each.
+        preprocess: The columns to the model's inputs.
+        model: Inputs to logits.
+        answer: Logits to the task's answer.
+    """
 
-    return tf.function(
-        serving_default,
-        input_signature=[tf.TensorSpec([None], tf.string, name="text")],
-        autograph=False,
+    def serving_default(**columns):
+        return answer(model(preprocess(columns), training=False))
+
+    return tf.function(serving_default, autograph=False).get_concrete_function(
+        **{name: tf.TensorSpec([None], tf.string, name=name) for name in names}
     )
 
 
 def write(
-    serve: tf.types.experimental.PolymorphicFunction,
+    serve: tf.types.experimental.ConcreteFunction,
     model: keras.Model,
     preprocessor: tf.Module,
     base: Path,
-    texts: Sequence[str],
+    rows: Sequence[Mapping[str, str]],
 ) -> tuple[Path, dict[str, Any]]:
     """Export to the next free version below `base`.
 
@@ -72,7 +78,7 @@ def write(
         model: Its model, whose weights are written.
         preprocessor: Its preprocessor, whose tables are written.
         base: Folder of the numbered versions, as TensorFlow Serving's MODEL_BASE_PATH.
-        texts: Strings to compare on, besides the hard ones.
+        rows: What to compare on, besides the hard texts: a text for each column.
 
     Returns:
         The version's folder, and the figures of the comparison, as in its
@@ -83,7 +89,13 @@ def write(
     """
     base = base.absolute()  # the proof runs in another folder
     base.mkdir(parents=True, exist_ok=True)
-    texts = [*HARD_TEXTS, *texts]
+    names = serve.structured_input_signature[1]
+    # Each hard text once in each column, beside another.
+    hard = [
+        {name: HARD_TEXTS[(i + shift) % len(HARD_TEXTS)] for shift, name in enumerate(names)}
+        for i in range(len(HARD_TEXTS))
+    ]
+    columns = {name: [row[name] for row in [*hard, *rows]] for name in names}
     # The name is no number, so a server that watches the folder passes over it.
     temporary = Path(tempfile.mkdtemp(dir=base, prefix="writing-"))
     try:
@@ -92,7 +104,7 @@ def write(
         # Plain variables: tracking the Keras layers too would write every weight twice.
         module.weights = [variable.value for variable in model.weights]
         tf.saved_model.save(module, str(temporary / "model"), signatures={"serving_default": serve})
-        proof = _prove(serve, temporary / "model", texts)
+        proof = _prove(serve, temporary / "model", columns)
         files = [file for file in (temporary / "model").rglob("*") if file.is_file()]
         proof["bytes"] = sum(file.stat().st_size for file in files)
         (temporary / "model" / "assets.extra").mkdir()
@@ -118,18 +130,18 @@ def check(base: Path) -> None:
         )
 
 
-def check_operations(serve: tf.types.experimental.PolymorphicFunction) -> None:
+def check_operations(serve: tf.types.experimental.ConcreteFunction) -> None:
     """Refuse a signature that a server could not run, before anything is trained for it.
 
     A server has the operations of TensorFlow and TensorFlow Text, and no Python.
 
     Args:
-        serve: What `signature` returned; it is traced here once for all.
+        serve: What `signature` returned.
 
     Raises:
         PresetError: Names the operations.
     """
-    graph = serve.get_concrete_function().graph.as_graph_def()
+    graph = serve.graph.as_graph_def()
     nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
     found = {node.op for node in nodes} - {function.signature.name for function in graph.library.function}
     python = found & _PYTHON_OPERATIONS
@@ -158,15 +170,19 @@ def _text_operations() -> frozenset[str]:
     )
 
 
-def load(version: Path) -> Callable[..., dict[str, tf.Tensor]]:
+def load(version: Path) -> tf.types.experimental.ConcreteFunction:
     """Return the `serving_default` function of an export."""
     import tensorflow_text  # noqa: F401 - registers the tokenizer's operations
 
     return tf.saved_model.load(str(version)).signatures["serving_default"]
 
 
-def _prove(serve, directory: Path, texts: Sequence[str]) -> dict[str, Any]:
-    parts = [serve(tf.constant(texts[start : start + BATCH])) for start in range(0, len(texts), BATCH)]
+def _prove(serve, directory: Path, columns: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    rows = len(next(iter(columns.values())))
+    parts = [
+        serve(**{name: tf.constant(column[start : start + BATCH]) for name, column in columns.items()})
+        for start in range(0, rows, BATCH)
+    ]
     here = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     # Given as text and run in the export's own folder, the program sees neither tfft's files as
     # modules nor the user's; what is installed it sees, for the user alone or for all.
@@ -174,7 +190,7 @@ def _prove(serve, directory: Path, texts: Sequence[str]) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-E", "-c", probe, str(directory)],
         cwd=directory,
-        input=json.dumps(texts),
+        input=json.dumps(columns),
         capture_output=True,
         text=True,
         check=False,
@@ -183,16 +199,20 @@ def _prove(serve, directory: Path, texts: Sequence[str]) -> dict[str, Any]:
     if done.returncode:
         raise RunError(f"The export cannot be loaded in a clean process:\n{done.stderr[-2000:]}")
     there = json.loads(done.stdout)
-    largest = float(np.abs(here["probabilities"] - np.array(there["probabilities"])).max())
-    same_labels = [label.decode() for label in here["label"]] == there["label"]
-    if not largest <= TOLERANCE or not same_labels:
+    largest, unlike = 0.0, sorted(here.keys() ^ there.keys())
+    for name in here.keys() & there.keys():
+        if here[name].dtype == object:
+            same = np.array_equal(np.char.decode(here[name].astype(bytes), "utf-8"), np.array(there[name]))
+            unlike += [] if same else [name]
+        else:
+            largest = max(largest, float(np.abs(here[name] - np.array(there[name])).max()))
+    if not largest <= TOLERANCE or unlike:
         raise RunError(
-            f"The export answers otherwise than the trained model: probabilities differ by up to "
-            f"{largest:.2e} (allowed {TOLERANCE}), labels are {'the same' if same_labels else 'different'}. "
-            "It was not kept. This is a defect; please report it with your versions of tensorflow "
-            "and tensorflow-text."
+            f"The export answers otherwise than the trained model: numbers differ by up to {largest:.2e} "
+            f"(allowed {TOLERANCE}), and these texts differ: {', '.join(unlike) or 'none'}. It was not kept. "
+            "This is a defect; please report it with your versions of tensorflow and tensorflow-text."
         )
-    return {"texts_compared": len(texts), "largest_difference": largest}
+    return {"texts_compared": rows, "largest_difference": largest}
 
 
 def _publish(directory: Path, base: Path) -> Path:

@@ -1,7 +1,7 @@
 """Read the rows of each split, and set aside what the config gives as a fraction."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,11 @@ import numpy as np
 import pyarrow as pa
 from sklearn.model_selection import train_test_split
 
+from tfft import cache, spill
 from tfft.errors import DataError
 
 _SHOWN = 10
+_TAKEN = 65536  # rows at a time
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Rows:
     """Rows of one split.
 
     Attributes:
-        table: Columns `text`, `label` and whatever else was asked for, all text.
+        table: What was asked for: the texts, `label` and perhaps `weight`; texts, or lists of them.
         source: What it came from, for the record: path, hash, rows, bad rows.
     """
 
@@ -32,7 +34,7 @@ def read(
     rows: Callable[..., Iterator[pa.RecordBatch]],
     path: Path,
     *,
-    columns: Mapping[str, str],
+    columns: Mapping[str, tuple[str, pa.DataType]],
     on_bad_row: str,
 ) -> Rows:
     """Read a file of labelled rows.
@@ -40,7 +42,8 @@ def read(
     Args:
         rows: A source's function, its settings bound.
         path: The file.
-        columns: What a column is called here, `text` and `label` first, and in the file.
+        columns: What a column is called here, to what it is called in the file and its type,
+            text or a list of texts.
         on_bad_row: `error` or `skip`.
 
     Raises:
@@ -49,13 +52,8 @@ def read(
     if not path.is_file():
         raise DataError(f"{path}: no such file. Correct the path, or bring the file back.")
     bad: list[str] = []
-    batches = list(
-        rows(
-            path,
-            tuple(columns.values()),
-            lambda line, reason: bad.append(f"{path}:{line}: {reason}"),
-        )
-    )
+    batches = rows(path, dict(columns.values()), lambda line, reason: bad.append(f"{path}:{line}: {reason}"))
+    table = _spilled(pa.schema(columns.values()), batches).rename_columns(list(columns))
     if bad and on_bad_row == "error":
         rest = [f"… and {len(bad) - _SHOWN} more"] if len(bad) > _SHOWN else []
         count = "1 row" if len(bad) == 1 else f"{len(bad)} rows"
@@ -63,9 +61,8 @@ def read(
             "\n  ".join([f"{path}: {count} cannot be used:", *bad[:_SHOWN], *rest])
             + "\nCorrect the file, or set data.on_bad_row to skip to leave such rows out."
         )
-    if not batches:
-        raise DataError(f"{path}: no row can be used. Expected a text and a label in each row.")
-    table = pa.Table.from_batches(batches).rename_columns(list(columns))
+    if not table.num_rows:
+        raise DataError(f"{path}: no row can be used. Expected {', '.join(columns)} in each row.")
     with open(path, "rb") as stream:
         fingerprint = hashlib.sha256()
         while block := stream.read(1 << 20):
@@ -81,34 +78,64 @@ def read(
     )
 
 
-def set_aside(rows: Rows, fraction: float, *, seed: int, split: str) -> tuple[Rows, Rows]:
-    """Return the rows that stay and the share set aside, each with the same mix of labels.
+def set_aside(
+    rows: Rows, fraction: float, *, strata: np.ndarray | None, seed: int, split: str
+) -> tuple[Rows, Rows]:
+    """Return the rows that stay and the share set aside.
 
     The result depends on the rows, their order, the fraction and the seed alone.
 
+    Args:
+        rows: Of a split.
+        fraction: Share of the rows to set aside.
+        strata: A value for each row, of which both sides get the same mix; None for any rows.
+        seed: Of the drawing.
+        split: Name of the share, for the record.
+
     Raises:
-        DataError: A label is too rare to stand on both sides.
+        DataError: A value is too rare to stand on both sides.
     """
-    labels = rows.table["label"].to_numpy()
-    names, counts = np.unique(labels, return_counts=True)
-    wanted = round(fraction * len(labels))
-    both_sides_hold_all = counts.min() >= 2 and min(wanted, len(labels) - wanted) >= len(names)
-    if both_sides_hold_all:
-        stay, aside = train_test_split(
-            np.arange(len(labels)), test_size=wanted, random_state=seed, stratify=labels
-        )
-        stay.sort()
-        aside.sort()
-        both_sides_hold_all = all(len(np.unique(labels[side])) == len(names) for side in (stay, aside))
-    if not both_sides_hold_all:
-        rarest = names[counts.argmin()]
-        raise DataError(
-            f"data.{split}: {fraction} of {len(labels)} rows cannot hold each of {len(names)} labels "
-            f"on both sides (the rarest, {rarest!r}, has {counts.min()}). Raise the fraction, add rows, "
-            f"or name a file."
-        )
+    count = rows.table.num_rows
+    wanted = round(fraction * count)
+    if strata is not None:
+        stay, aside = _stratified(strata, wanted, fraction, seed, split)
+    elif 0 < wanted < count:
+        stay, aside = train_test_split(np.arange(count), test_size=wanted, random_state=seed)
+    else:
+        raise DataError(f"data.{split}: {fraction} of {count} rows leaves one side empty. Name a file.")
+    stay.sort()
+    aside.sort()
     origin = rows.source | {"share_for": split, "fraction": fraction, "seed": seed}
     return (
-        Rows(rows.table.take(stay), rows.source | {"rows": len(stay)}),
-        Rows(rows.table.take(aside), origin | {"rows": len(aside), "bad_rows": []}),
+        Rows(_taken(rows.table, stay), rows.source | {"rows": len(stay)}),
+        Rows(_taken(rows.table, aside), origin | {"rows": len(aside), "bad_rows": []}),
+    )
+
+
+def _taken(table: pa.Table, rows: np.ndarray) -> pa.Table:
+    """Return some rows of a table, in their order, as a table that lies in a file."""
+    parts = (table.take(rows[start : start + _TAKEN]) for start in range(0, len(rows), _TAKEN))
+    return _spilled(table.schema, (batch for part in parts for batch in part.to_batches()))
+
+
+def _spilled(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pa.Table:
+    with cache.telling():
+        return spill.table(schema, batches, cache.folder() / "rows")
+
+
+def _stratified(
+    strata: np.ndarray, wanted: int, fraction: float, seed: int, split: str
+) -> tuple[np.ndarray, np.ndarray]:
+    names, counts = np.unique(strata, return_counts=True)
+    if counts.min() >= 2 and min(wanted, len(strata) - wanted) >= len(names):
+        stay, aside = train_test_split(
+            np.arange(len(strata)), test_size=wanted, random_state=seed, stratify=strata
+        )
+        if all(len(np.unique(strata[side])) == len(names) for side in (stay, aside)):
+            return stay, aside
+    rarest = names[counts.argmin()]
+    raise DataError(
+        f"data.{split}: {fraction} of {len(strata)} rows cannot hold each of {len(names)} labels "
+        f"on both sides (the rarest, {rarest!r}, has {counts.min()}). Raise the fraction, add rows, "
+        f"or name a file."
     )

@@ -38,7 +38,7 @@ class Threshold:
         return np.where(is_positive, self.positive, 1 - self.positive)
 
 
-def check(positive: str, labels: Sequence[str], ids: np.ndarray) -> None:
+def check(positive: str | None, labels: Sequence[str], ids: np.ndarray) -> None:
     """Refuse what cannot be tuned, before a model is trained for it.
 
     Args:

@@ -380,13 +380,3 @@ def test_a_cache_that_is_no_folder_is_told(no_pip):
     (no_pip / "cache").write_text("a file")
     with pytest.raises(PresetError, match=r"cannot be kept in the cache \(.*/cache\): .*set TFFT_CACHE to"):
         fetch()
-
-
-def test_the_cache_has_a_default(monkeypatch):
-    monkeypatch.setenv("HOME", "/home/someone")
-    monkeypatch.delenv("TFFT_CACHE", raising=False)
-    assert package.cache() == Path("/home/someone/.cache/tfft")
-    monkeypatch.setenv("TFFT_CACHE", "")
-    assert package.cache() == Path("/home/someone/.cache/tfft")
-    monkeypatch.setenv("TFFT_CACHE", "~/elsewhere")
-    assert package.cache() == Path("/home/someone/elsewhere")

@@ -6,20 +6,24 @@ import pytest
 import tensorflow as tf
 from sklearn import metrics
 
-from tfft.tasks import text_classification
+from tfft.tasks import Facts, text_classification
+
+
+def outputs(labels, decision):
+    return text_classification.build().outputs(Facts(tuple(labels)), decision)
 
 
 def macro_f1(batches, labels):
     """Return the metric `f1_macro` over batches of (ids, logits)."""
-    metric = text_classification.build([str(n) for n in range(labels)], None).metrics()[1]
+    metric = outputs([str(n) for n in range(labels)], None).metrics()[1]
     for ids, logits in batches:
         metric.update_state(ids, logits)
     return float(metric.result())
 
 
 def test_the_answer_by_hand():
-    task = text_classification.build(["no", "yes", "10"], None)
-    assert task.outputs == 3
+    task = outputs(["no", "yes", "10"], None)
+    assert task.size == 3
     answer = task.answer(tf.constant([[0.0, np.log(2.0), np.log(5.0)], [3.0, 0.0, 0.0]]))
     np.testing.assert_allclose(answer["probabilities"][0], [1 / 8, 2 / 8, 5 / 8], rtol=1e-6)
     np.testing.assert_allclose(answer["score"][0], 5 / 8, rtol=1e-6)
@@ -44,20 +48,20 @@ def test_a_threshold_decides_and_the_score_is_that_of_the_answer(threshold, labe
     logits = tf.constant(np.log([[3.0, 1.0], [1.0, 1.0], [1.0, 7.0]]), tf.float32)
     positive, probability = threshold
     margin = np.log(probability / (1 - probability))
-    answer = text_classification.build(["no", "yes"], (positive, margin)).answer(logits)
+    answer = outputs(["no", "yes"], {"positive": positive, "margin": margin}).answer(logits)
     assert answer["label"].numpy().tolist() == labels
     np.testing.assert_allclose(answer["score"], scores, rtol=1e-6)
     np.testing.assert_allclose(answer["probabilities"][:, 1], [1 / 4, 1 / 2, 7 / 8], rtol=1e-6)
 
 
 def test_the_loss_takes_logits():
-    task = text_classification.build(["a", "b"], None)
+    task = outputs(["a", "b"], None)
     loss = task.loss(np.array([0, 1]), np.array([[0.0, 0.0], [0.0, np.log(3.0)]]))
     np.testing.assert_allclose(loss, (np.log(2) + np.log(4 / 3)) / 2, rtol=1e-6)
 
 
 def test_the_metrics_by_hand():
-    accuracy, f1 = text_classification.build(["a", "b"], None).metrics()
+    accuracy, f1 = outputs(["a", "b"], None).metrics()
     ids, logits = [0, 1, 1], [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
     for metric in (accuracy, f1):
         metric.update_state(ids, logits)
@@ -70,7 +74,7 @@ def test_the_metrics_by_hand():
 
 
 def test_each_metric_and_the_loss_tell_good_from_bad():
-    task = text_classification.build(["a", "b"], None)
+    task = outputs(["a", "b"], None)
     assert task.modes == {"accuracy": "max", "f1_macro": "max", "loss": "min"}
     assert task.modes.keys() == {metric.name for metric in task.metrics()} | {"loss"}
 
@@ -96,14 +100,14 @@ def test_f1_takes_ids_in_a_column_too():
 
 
 def test_f1_of_no_rows_is_no_nan():
-    _, f1 = text_classification.build(["a", "b"], None).metrics()
+    _, f1 = outputs(["a", "b"], None).metrics()
     f1.update_state([0], [[1.0, 0.0]])
     f1.reset_state()
     assert float(f1.result()) == 0
 
 
 def test_f1_in_keras_is_that_of_all_validation_rows():
-    task = text_classification.build(["a", "b", "c"], None)
+    task = outputs(["a", "b", "c"], None)
     dice = np.random.default_rng(1)
     rows = dice.normal(size=(30, 3)).astype("float32")
     ids = dice.integers(0, 3, 30)
@@ -117,6 +121,6 @@ def test_f1_in_keras_is_that_of_all_validation_rows():
 
 
 def test_labels_of_any_script_come_back_whole():
-    task = text_classification.build(["好评", "naïve 👍"], None)
+    task = outputs(["好评", "naïve 👍"], None)
     labels = task.answer(tf.constant([[1.0, 0.0], [0.0, 1.0]]))["label"].numpy()
     assert [label.decode() for label in labels] == ["好评", "naïve 👍"]

@@ -9,7 +9,7 @@ import click
 
 from tfft.errors import DataError
 
-_FORMATS = {".csv": "delimited", ".tsv": "delimited", ".tab": "delimited", ".jsonl": "jsonl"}
+_FORMATS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl"}
 
 
 @click.command()
@@ -22,7 +22,17 @@ _FORMATS = {".csv": "delimited", ".tsv": "delimited", ".tab": "delimited", ".jso
     help="A file: .csv or .tsv with a header, .jsonl, else one text a line; - for standard input.",
 )
 @click.option(
-    "--column", default="text", show_default=True, help="Column of the texts in csv, tsv and jsonl."
+    "--column",
+    "columns",
+    metavar="[NAME=]COLUMN",
+    multiple=True,
+    help="Column of csv, tsv and jsonl that the model reads as NAME, where it is not called so. May be "
+    "repeated; NAME may be left out where the model reads one.",
+)
+@click.option(
+    "--input-format",
+    type=click.Choice(["csv", "tsv", "jsonl", "lines"]),
+    help="Of the input; by default what the file's ending says, and lines for standard input.",
 )
 @click.option(
     "--format",
@@ -32,13 +42,14 @@ _FORMATS = {".csv": "delimited", ".tsv": "delimited", ".tab": "delimited", ".jso
     show_default=True,
     help="Of the answers.",
 )
-def command(where, texts, file, column, form):
-    """Answer texts with the label and its probability, one row a text, as they come.
+def command(where, texts, file, columns, input_format, form):
+    """Answer texts, one row each, as they come.
 
     \b
     Examples:
       tfft predict RUN --text "Where is my parcel?"
       cat texts.txt | tfft predict EXPORT --input - --format csv > answers.csv
+      tfft predict RUN --input pairs.jsonl --column text_a=question --column text_b=answer
     """
     if bool(texts) == bool(file):
         raise click.UsageError("Give either --text or --input.")
@@ -51,17 +62,48 @@ def command(where, texts, file, column, form):
     def refuse(line, reason):
         raise DataError(f"{file}:{line}: {reason}. The rows above it are answered.")
 
+    found = finished.answer(where)
+    chosen = _chosen(columns, found.columns)
     if texts:
-        batches = [pa.record_batch({"text": list(texts)})]
+        if len(found.columns) > 1:
+            raise click.UsageError(f"This model reads {', '.join(found.columns)}: give rows by --input.")
+        batches = iter([pa.record_batch({found.columns[0]: list(texts)})])
     else:
         path = Path("/dev/stdin") if str(file) == "-" else file
-        rows = plugins.load("sources", _FORMATS.get(file.suffix, "lines"))
-        batches = rows(path, (column,), refuse)
-    answers = finished.predict(where, batches)
+        form_of_input = input_format or _FORMATS.get("".join(file.suffixes[:1]), "lines")
+        settings = {"delimiter": "\t"} if form_of_input == "tsv" else {}
+        rows = plugins.load(
+            "sources", {"csv": "delimited", "tsv": "delimited"}.get(form_of_input, form_of_input)
+        )
+        read = rows(path, dict.fromkeys(chosen.values(), pa.string()), refuse, **settings)
+        batches = (batch.rename_columns([*chosen]) for batch in read)
+    answers = finished.predict(found, batches)
     if form == "jsonl":
         for row in answers:
             click.echo(json.dumps(row, ensure_ascii=False))
         return
-    writer = csv.DictWriter(sys.stdout, ["text", "label", "score"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(answers)
+    writer = None
+    for row in answers:
+        if writer is None:
+            writer = csv.DictWriter(sys.stdout, [*row], lineterminator="\n")
+            writer.writeheader()
+        writer.writerow({key: _cell(value) for key, value in row.items()})
+
+
+def _chosen(written, names):
+    """Return the column in the file of each name that the model has for its columns."""
+    chosen = {name: name for name in names}
+    for part in written:
+        name, equals, column = part.partition("=")
+        if not equals and len(names) == 1:
+            name, column = names[0], part
+        if name not in names:
+            raise click.UsageError(
+                f"--column {part}: this model reads {', '.join(names)}, as in {names[0]}=COLUMN."
+            )
+        chosen[name] = column
+    return chosen
+
+
+def _cell(value):
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value

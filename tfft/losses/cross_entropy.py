@@ -11,6 +11,8 @@ from pydantic import Field
 
 from tfft.losses import RowLoss
 
+OF = "label"
+
 
 def build(counts: Sequence[int], /, *, label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0) -> RowLoss:
     """Softmax cross entropy.

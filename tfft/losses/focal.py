@@ -11,6 +11,8 @@ from pydantic import Field
 
 from tfft.losses import RowLoss
 
+OF = "label"
+
 
 def build(counts: Sequence[int], /, *, gamma: Annotated[float, Field(ge=0)] = 2.0) -> RowLoss:
     """Cross entropy times (1 - p)^gamma, p being the probability of the true label.

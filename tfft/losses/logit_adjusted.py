@@ -12,6 +12,8 @@ from pydantic import Field
 
 from tfft.losses import RowLoss
 
+OF = "label"
+
 
 def build(counts: Sequence[int], /, *, tau: Annotated[float, Field(gt=0)] = 1.0) -> RowLoss:
     """Cross entropy of the logits plus tau times the log of each label's share of the training rows.

@@ -5,7 +5,6 @@ model's folder is unpacked member by member into the cache; the weights must
 have the hash that the config names.
 """
 
-import os
 import re
 import shutil
 import stat
@@ -17,6 +16,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
+from tfft import cache
 from tfft.errors import PresetError, SettingError
 
 _NAME = re.compile(r"package:(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[A-Za-z0-9][A-Za-z0-9.+!_-]*)")
@@ -29,11 +29,6 @@ _STANDARD_ERROR = 2  # the stream itself: a notebook's or a test's sys.stderr is
 def accepts(preset: str) -> bool:
     """Return whether `preset` names a package."""
     return preset.startswith("package:")
-
-
-def cache() -> Path:
-    """Return the folder that keeps downloads: `TFFT_CACHE`, else `~/.cache/tfft`."""
-    return Path(os.environ.get("TFFT_CACHE") or "~/.cache/tfft").expanduser()
 
 
 def folder(preset: str, sha256: str | None, verify: Callable[[Path], None], /) -> Path:
@@ -64,7 +59,7 @@ def folder(preset: str, sha256: str | None, verify: Callable[[Path], None], /) -
             fix="Take it from a source that you trust, not from the package itself.",
         )
     # The hash is part of the name, so that another hash in the config fetches anew.
-    target = cache() / "packages" / f"{match['name']}-{match['version']}-{sha256[:16]}"
+    target = cache.folder() / "packages" / f"{match['name']}-{match['version']}-{sha256[:16]}"
     if target.is_dir():
         verify(target)  # the name holds but a part of the hash, and files change on a disk
         return target
@@ -82,7 +77,7 @@ def folder(preset: str, sha256: str | None, verify: Callable[[Path], None], /) -
                     raise
     except OSError as error:
         raise PresetError(
-            f"backbone.preset: {preset} cannot be kept in the cache ({cache()}): {error}. "
+            f"backbone.preset: {preset} cannot be kept in the cache ({cache.folder()}): {error}. "
             "Make room there, or set TFFT_CACHE to a folder that can be written."
         ) from error
     return target
@@ -100,7 +95,7 @@ def _download(name: str, version: str, directory: Path) -> Path:
         said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         raise PresetError(
             f"backbone.preset: package:{name}=={version} cannot be fetched and is not in the cache "
-            f"({cache()}). Check the name and the network. Other ways to name a backbone: "
+            f"({cache.folder()}). Check the name and the network. Other ways to name a backbone: "
             "(1) a local folder in KerasHub or Hugging Face format, (2) a KerasHub preset such as "
             "bert_base_en_uncased, (3) a hub handle, kaggle://… or hf://…. "
             f"(pip said: {said[-1] if said else done.stderr.strip()[-300:]})"

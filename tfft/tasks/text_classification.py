@@ -1,22 +1,49 @@
-"""One label for one text."""
+"""One label for one text, or for two."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from tfft.tasks import Task
+from tfft.tasks import Facts, Outputs, Report, Task
 
 
-def build(labels: Sequence[str], threshold: tuple[int, float] | None, /) -> Task:
-    """Exactly one of the labels for each text, by softmax.
+def build() -> Task:
+    """Exactly one of the labels for each row, by softmax.
 
     Returns:
         A task whose answer is `label` (string `[N]`), its probability `score`
         (float32 `[N]`), and `probabilities` (float32 `[N, labels]`, in the order
-        of the labels). The label is the likeliest one or, where there is a threshold
-        (id of the positive one of two, and the lowest margin of its logit), what that decides.
+        of the labels). The label is the likeliest one or, of two, what a threshold decides.
     """
+    return Task(
+        columns=("text", "label"),
+        kind="label",
+        loss="cross_entropy",
+        monitor="val_accuracy",
+        collect=_collect,
+        encode=_encode,
+        outputs=_outputs,
+        check=_check,
+        tune=_tune,
+        report=_report,
+    )
+
+
+def _collect(column: Any) -> Facts:
+    from tfft import labels
+
+    return Facts(labels.collect(column))
+
+
+def _encode(column: Any, facts: Facts, where: str) -> Any:
+    from tfft import labels
+
+    return labels.encode(column, facts.labels, where)
+
+
+def _outputs(facts: Facts, decision: Any) -> Outputs:
     import keras
     import tensorflow as tf
+
+    labels = list(facts.labels)
 
     class F1Macro(keras.metrics.F1Score):
         """Mean of the F1 of the labels that occur, or are answered, among the rows so far."""
@@ -35,20 +62,20 @@ def build(labels: Sequence[str], threshold: tuple[int, float] | None, /) -> Task
 
     def answer(logits: Any) -> dict[str, Any]:
         probabilities = tf.nn.softmax(logits)
-        if threshold is None:
+        if decision is None:
             chosen = tf.argmax(logits, axis=-1)
         else:
-            positive, lowest = threshold
+            positive = decision["positive"]
             margins = logits[:, positive] - logits[:, 1 - positive]
-            chosen = tf.where(margins >= lowest, positive, 1 - positive)
+            chosen = tf.where(margins >= decision["margin"], positive, 1 - positive)
         return {
-            "label": tf.gather(tf.constant(list(labels)), chosen),
+            "label": tf.gather(tf.constant(labels), chosen),
             "score": tf.gather(probabilities, chosen, batch_dims=1),
             "probabilities": probabilities,
         }
 
-    return Task(
-        outputs=len(labels),
+    return Outputs(
+        size=len(labels),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=lambda: [
             keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
@@ -57,3 +84,31 @@ def build(labels: Sequence[str], threshold: tuple[int, float] | None, /) -> Task
         modes={"accuracy": "max", "f1_macro": "max", "loss": "min"},
         answer=answer,
     )
+
+
+def _check(facts: Facts, ids: Any, positive: str | None) -> None:
+    from tfft import threshold
+
+    threshold.check(positive, facts.labels, ids)
+
+
+def _tune(
+    logits: Any, ids: Any, facts: Facts, positive: str | None, metric: str
+) -> tuple[dict[str, Any], str]:
+    from dataclasses import asdict
+
+    from tfft import threshold
+
+    found, reached = threshold.tune(logits, ids, positive=facts.labels.index(str(positive)), metric=metric)
+    return asdict(found), (
+        f"{positive!r} is answered from a probability of {found.probability:.4f} on: "
+        f"{metric} {reached:.4f} on the validation rows, which it was tuned on"
+    )
+
+
+def _report(logits: Any, ids: Any, facts: Facts, decision: Any, texts: Any, title: str) -> Report:
+    from tfft import evaluation
+    from tfft.threshold import Threshold
+
+    decide = {} if decision is None else {"decide": Threshold(**decision).decide}
+    return evaluation.report(logits, ids, texts, facts.labels, title, **decide)

@@ -1,0 +1,113 @@
+"""Any number of labels for one text, or for two."""
+
+from typing import Any
+
+from tfft.errors import SettingError
+from tfft.tasks import Facts, Outputs, Report, Task
+
+
+def build() -> Task:
+    """Any number of the labels for each row, none included; a sigmoid decides on each label by itself.
+
+    Returns:
+        A task whose answer is `labels` (string `[N, labels]`), those from their threshold on, the
+        likeliest first, filled up with empty strings; their probabilities `scores` (float32
+        `[N, labels]`), filled up with 0; and `probabilities` (float32 `[N, labels]`, in the order of
+        the labels). A threshold is one half or, by the section `threshold`, tuned for each label.
+    """
+    return Task(
+        columns=("text", "labels"),
+        kind="labels",
+        loss="binary_cross_entropy",
+        monitor="val_f1_micro",
+        collect=_collect,
+        encode=_encode,
+        outputs=_outputs,
+        check=_check,
+        tune=_tune,
+        report=_report,
+    )
+
+
+def _collect(column: Any) -> Facts:
+    from tfft import labels
+
+    return Facts(labels.collect(labels.flat(column)))
+
+
+def _encode(column: Any, facts: Facts, where: str) -> Any:
+    from tfft import labels
+
+    return labels.encode_sets(column, facts.labels, where)
+
+
+def _outputs(facts: Facts, decision: Any) -> Outputs:
+    import keras
+    import tensorflow as tf
+
+    names = tf.constant([*facts.labels])
+    lowest = tf.constant(decision or [0.0] * len(facts.labels), tf.float32)  # margins: logits
+
+    class F1Micro(keras.metrics.Metric):
+        """F1 of all pairs of a row and a label together, at one half."""
+
+        def __init__(self, name):
+            super().__init__(name=name)
+            self.hits, self.answers, self.truths = (
+                self.add_weight(name=part, initializer="zeros") for part in ("hits", "answers", "truths")
+            )
+
+        def update_state(self, targets, logits, sample_weight=None):
+            answers = tf.cast(logits >= 0, tf.float32)
+            self.hits.assign_add(tf.reduce_sum(answers * targets))
+            self.answers.assign_add(tf.reduce_sum(answers))
+            self.truths.assign_add(tf.reduce_sum(targets))
+
+        def result(self):
+            return tf.math.divide_no_nan(2 * self.hits, self.answers + self.truths)
+
+    def answer(logits: Any) -> dict[str, Any]:
+        probabilities = tf.nn.sigmoid(logits)
+        is_answered = logits >= lowest
+        # Those that are answered first, and of them the likeliest first.
+        order = tf.argsort(tf.where(is_answered, logits, -float("inf")), direction="DESCENDING", stable=True)
+        is_answered = tf.gather(is_answered, order, batch_dims=1)
+        return {
+            "labels": tf.where(is_answered, tf.gather(names, order), ""),
+            "scores": tf.where(is_answered, tf.gather(probabilities, order, batch_dims=1), 0.0),
+            "probabilities": probabilities,
+        }
+
+    return Outputs(
+        size=len(facts.labels),
+        loss=keras.losses.BinaryCrossentropy(from_logits=True),
+        metrics=lambda: [F1Micro(name="f1_micro")],
+        modes={"f1_micro": "max", "loss": "min"},
+        answer=answer,
+    )
+
+
+def _check(facts: Facts, targets: Any, positive: str | None) -> None:
+    if positive is not None:
+        raise SettingError(
+            "threshold.positive",
+            positive,
+            "must not be set with the task multi_label, which has a threshold for each label",
+            fix="Leave the key out.",
+        )
+
+
+def _tune(
+    logits: Any, targets: Any, facts: Facts, positive: str | None, metric: str
+) -> tuple[list[float], str]:
+    from tfft import label_sets
+
+    margins = label_sets.tune(logits, targets)
+    shifted = sum(margin != 0 for margin in margins)
+    return margins, f"Thresholds: {shifted} of {len(margins)} labels have one of their own, the rest one half"
+
+
+def _report(logits: Any, targets: Any, facts: Facts, decision: Any, texts: Any, title: str) -> Report:
+    from tfft import label_sets
+
+    return label_sets.report(logits, targets, texts, facts.labels, decision, title)
