@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from tfft.errors import DataError
 from tfft.sources import lines
 
-
 TEXT = {"text": pa.string()}
 
 

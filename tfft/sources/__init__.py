@@ -60,7 +60,9 @@ def files(where: str) -> list[Path]:
     missing = path.relative_to(above).parts[0] if above in path.parents else path.name
     close = difflib.get_close_matches(missing, there, _SHOWN) or there[:_SHOWN]
     shown = ", ".join(map(repr, close)) if close else "nothing"
-    raise DataError(f"{where}: {kind}. In {above} there is {shown}. Correct the path, or bring the file back.")
+    raise DataError(
+        f"{where}: {kind}. In {above} there is {shown}. Correct the path, or bring the file back."
+    )
 
 
 def suffix(path: Path) -> str:
@@ -127,7 +129,9 @@ def gather(
     for number, values, problem in numbered:
         if problem is None:
             kept.append(values)
-        if kept and (problem is not None or len(kept) == size):
+            if len(kept) < size:
+                continue
+        if kept:
             yield _record_batch(kept, columns)
             kept = []
         if problem is not None:
@@ -137,7 +141,9 @@ def gather(
 
 
 def _record_batch(kept: list[Sequence[Any]], columns: Mapping[str, pa.DataType]) -> pa.RecordBatch:
-    arrays = [pa.array(values, kind) for values, kind in zip(zip(*kept, strict=True), columns.values())]
+    arrays = [
+        pa.array(values, kind) for values, kind in zip(zip(*kept, strict=True), columns.values(), strict=True)
+    ]
     return pa.RecordBatch.from_arrays(arrays, names=list(columns))
 
 

@@ -170,7 +170,9 @@ def _with_lists(batch, columns, separator) -> pa.RecordBatch:
     if not any(map(is_list, columns.values())):
         return batch
     arrays = [
-        pa.array([_split(field, separator) for field in column.to_pylist()], kind) if is_list(kind) else column
+        pa.array([_split(field, separator) for field in column.to_pylist()], kind)
+        if is_list(kind)
+        else column
         for column, kind in zip(batch.columns, columns.values(), strict=True)
     ]
     return pa.RecordBatch.from_arrays(arrays, names=list(columns))
@@ -188,27 +190,32 @@ def _strict_values(
     """Yield (line, values, problem) for each row."""
     lines = _strict_rows(path, delimiter, quote, encoding)
     _, header, _ = next(lines)
-    asked = [(column, header.index(column), is_list(kind)) for column, kind in columns.items()]
+    places = [header.index(column) for column in columns]
+    lists = [place for place, kind in enumerate(columns.values()) if is_list(kind)]
     for line, fields, problem in lines:
         values: list[Any] = []
         if not problem and len(fields) != len(header):
             count = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
             problem = f"{count} where the header row has {len(header)}"
         if not problem:
-            values = [_split(fields[n], separator) if has_several else fields[n] for _, n, has_several in asked]
+            values = [fields[place] for place in places]
+            text = "".join(values)
+            is_encoded = text.isascii() or not _SURROGATE.search(text)
+            for place in lists:
+                values[place] = _split(values[place], separator)
             problem = _first_blank(columns, values)
-        if not problem and any(_SURROGATE.search(fields[n]) for _, n, _ in asked):
-            problem = f"a byte that is not {encoding}; set data.source.encoding"
+            if not problem and not is_encoded:
+                problem = f"a byte that is not {encoding}; set data.source.encoding"
         yield line, values, problem
 
 
 def _first_blank(columns, values) -> str | None:
     for column, value in zip(columns, values, strict=True):
-        if isinstance(value, list):
-            if not all(value):
-                return f"value {value.index('') + 1} of {column!r} is empty"
-        elif not value.strip():
-            return f"{column!r} is empty"
+        if isinstance(value, str):
+            if not value.strip():
+                return f"{column!r} is empty"
+        elif not all(value):
+            return f"value {value.index('') + 1} of {column!r} is empty"
     return None
 
 

@@ -101,17 +101,21 @@ def _values(
 
 def _text(value: object) -> tuple[str, str | None]:
     """Return a value as text, and what is wrong with it."""
-    if value is None:
+    if isinstance(value, str):
+        text = value
+    elif value is None:
         return "", "is missing"
-    if isinstance(value, (dict, list)):
+    elif isinstance(value, bool):
+        text = json.dumps(value)
+    else:
         return "", f"must be text or a number, got {type(value).__name__}"
-    text = value if isinstance(value, str) else json.dumps(value)
     if not text.strip():
         return "", "is empty"
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return "", "holds half of a surrogate pair"
+    if not text.isascii():  # known without looking, which spares most texts the check
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            return "", "holds half of a surrogate pair"
     return text, None
 
 
