@@ -74,6 +74,8 @@ ALLOWED_IN_FOLDERS = {
     "optimizers": {"optimizers"},
     "regularizers": {"regularizers"},
     "schedules": {"schedules"},
+    # Those with types of their own tell them as text in one way.
+    "sources": {"sources", "sources._tables"},
     "tasks": {"tasks"},
     # A stage that is written out is a section of the config.
     "unfreezing": {"plugins", "unfreezing"},

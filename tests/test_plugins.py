@@ -17,6 +17,8 @@ CONFIGURED = [(family, name) for family, name in EVERY if family != "presets"]
 # What has no default that would suit everybody.
 REQUIRED = {
     ("callbacks", "time_budget"): {"minutes": 5.0},
+    ("sources", "hugging_face"): {"dataset": "stanfordnlp/imdb"},
+    ("sources", "tfds"): {"dataset": "imdb_reviews"},
     ("unfreezing", "stages"): {"stages": [Written()]},
 }
 
@@ -57,6 +59,11 @@ def test_plug_ins_of_a_family_are_called_alike(family):
     }
 
 
+@pytest.mark.parametrize("name", plugins.names("sources"))
+def test_a_source_says_what_it_reads(name):
+    assert plugins.module("sources", name).READS in ("files", "splits")
+
+
 @pytest.mark.parametrize(("family", "name"), CONFIGURED)
 def test_settings_are_the_signature(family, name):
     function = plugins.load(family, name)
@@ -93,6 +100,7 @@ def test_reading_signatures_does_not_import_tensorflow():
         "    for name in plugins.names(family):\n"
         "        plugins.load(family, name)\n"
         "heavy = {'tensorflow', 'keras', 'keras_hub', 'kagglehub', 'huggingface_hub'}\n"
+        "heavy |= {'tensorflow_datasets', 'datasets'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -5,14 +5,15 @@ import inspect
 import sys
 import tracemalloc
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfft.errors import DataError, SettingError
-from tfft.sources import delimited
+from tfft.sources import delimited, gather
 
-TWO = ("text", "label")
+TWO = {"text": pa.string(), "label": pa.string()}
 UNCLOSED = "a broken quote (unexpected end of data)"
 GARBAGE = "a broken quote (',' expected after '\"')"
 
@@ -35,7 +36,7 @@ def file_of(tmp_path, content, name="rows.csv"):
 
 
 def is_fast(path, columns=TWO, delimiter=",", quote='"', encoding="utf-8"):
-    return delimited._above_suspicion(path, columns, delimiter, quote, encoding)
+    return delimited._above_suspicion(path, columns, delimiter, quote, encoding, None)
 
 
 def strictly(path, columns=TWO, delimiter=",", quote='"', encoding="utf-8"):
@@ -44,7 +45,8 @@ def strictly(path, columns=TWO, delimiter=",", quote='"', encoding="utf-8"):
     def report(line, reason):
         reports.append((line, reason))
 
-    return flat(delimited._strict_batches(path, columns, report, delimiter, quote, encoding)), reports
+    rows = delimited._strict_values(path, columns, delimiter, quote, encoding, None)
+    return flat(gather(rows, columns, report, 4096)), reports
 
 
 @pytest.mark.parametrize(
@@ -252,7 +254,7 @@ def test_byte_order_mark_is_no_part_of_the_first_name(tmp_path, header, bad):
     path = file_of(tmp_path, f"\ufeff{header}\n\ufeffa,x\n{bad}")
     first = 'te"xt' if '""' in header else "text"
     # A mark further down is text.
-    assert read(path, (first, "label"))[0] == [("\ufeffa", "x")]
+    assert read(path, dict.fromkeys((first, "label"), pa.string()))[0] == [("\ufeffa", "x")]
 
 
 def test_quoted_delimiters_and_doubled_quotes_are_text(tmp_path):
@@ -372,14 +374,14 @@ def test_columns_come_in_the_order_asked_for_and_others_are_left_out(tmp_path, b
     path = file_of(tmp_path, f"label,more,text,more\nx,,a,\ny,2,b,3\n{bad}z,,c,\n")
     assert is_fast(path) != bool(bad)
     batches = list(delimited.rows(path, TWO, lambda *_: None))
-    assert {tuple(batch.schema.names) for batch in batches} == {TWO}
+    assert {tuple(batch.schema.names) for batch in batches} == {tuple(TWO)}
     assert {str(kind) for batch in batches for kind in batch.schema.types} == {"string"}
     assert flat(batches) == [("a", "x"), ("b", "y"), ("c", "z")]
 
 
 def test_one_column_alone_as_for_prediction(tmp_path):
     path = file_of(tmp_path, 'text\na\n\n"b"\n""\n  \nc\n')
-    assert read(path, ("text",)) == (
+    assert read(path, {"text": pa.string()}) == (
         [("a",), ("b",), ("c",)],
         [(5, "'text' is empty"), (6, "'text' is empty")],
     )

@@ -3,6 +3,7 @@
 import inspect
 import json
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from tfft.errors import DataError
 from tfft.sources import jsonl
 
-TWO = ("text", "label")
+TWO = {"text": pa.string(), "label": pa.string()}
 GOOD = '{"text": "a", "label": "x"}\n'
 
 
@@ -113,10 +114,10 @@ def test_kinds_may_differ_from_line_to_line(tmp_path):
 
 def test_columns_come_in_the_order_asked_for(tmp_path):
     path = file_of(tmp_path, GOOD)
-    (batch,) = jsonl.rows(path, ("label", "text"), lambda *_: None)
+    (batch,) = jsonl.rows(path, dict(reversed(TWO.items())), lambda *_: None)
     assert batch.schema.names == ["label", "text"]
     assert batch.to_pylist() == [{"label": "x", "text": "a"}]
-    assert read(path, ("text",)) == ([("a",)], [])
+    assert read(path, {"text": pa.string()}) == ([("a",)], [])
 
 
 def test_key_that_no_line_has_is_an_error_with_the_keys_there_are(tmp_path):
@@ -168,5 +169,5 @@ def test_any_table_written_by_the_json_module_is_read_back(tmp_path_factory, tab
 
 @pytest.mark.parametrize(("split", "count"), [("train", 43_410), ("validation", 5_426), ("test", 5_427)])
 def test_shared_goemotions_has_the_rows_that_its_description_counts(shared, split, count):
-    rows, reports = read(shared / "data" / "goemotions" / f"{split}.jsonl", ("text",))
+    rows, reports = read(shared / "data" / "goemotions" / f"{split}.jsonl", {"text": pa.string()})
     assert (len(rows), reports) == (count, [])

@@ -2,6 +2,7 @@
 
 import inspect
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,8 +10,10 @@ from hypothesis import strategies as st
 from tfft.errors import DataError
 from tfft.sources import lines
 
+TEXT = {"text": pa.string()}
 
-def read(path, columns=("text",)):
+
+def read(path, columns=TEXT):
     """Return the good lines, and the reports as (line, reason)."""
     reports = []
     batches = lines.rows(path, columns, lambda *report: reports.append(report))
@@ -57,7 +60,7 @@ def test_empty_file_has_no_rows(tmp_path, content):
 def test_label_is_refused_with_the_formats_that_have_one(tmp_path):
     path = file_of(tmp_path, "a\n")
     with pytest.raises(DataError) as caught:
-        read(path, ("text", "label"))
+        read(path, TEXT | {"label": pa.string()})
     assert str(caught.value) == (
         f"{path}: plain lines hold text only; rows with labels need csv, tsv or jsonl."
     )
@@ -72,14 +75,14 @@ def test_what_stands_above_a_bad_line_is_given_out_before_it_is_reported(tmp_pat
     def refuse(line, reason):
         raise DataError(f"{line}: {reason}")
 
-    batches = lines.rows(file_of(tmp_path, b"a\nb\n\xff\nc\n"), ("text",), refuse)
+    batches = lines.rows(file_of(tmp_path, b"a\nb\n\xff\nc\n"), TEXT, refuse)
     assert next(batches).to_pylist() == [{"text": "a"}, {"text": "b"}]
     with pytest.raises(DataError, match="3: a byte that is not utf-8"):
         next(batches)
 
 
 def test_column_has_the_name_asked_for(tmp_path):
-    (batch,) = lines.rows(file_of(tmp_path, "a\n"), ("message",), lambda *_: None)
+    (batch,) = lines.rows(file_of(tmp_path, "a\n"), {"message": pa.string()}, lambda *_: None)
     assert batch.to_pylist() == [{"message": "a"}]
 
 
@@ -88,7 +91,7 @@ def test_lines_are_read_as_they_are_asked_for(tmp_path, monkeypatch):
     reports = []
     path = file_of(tmp_path, b"a\n" * 25 + b"\xff\n")
     assert inspect.isgeneratorfunction(lines.rows)
-    batches = lines.rows(path, ("text",), lambda *report: reports.append(report))
+    batches = lines.rows(path, TEXT, lambda *report: reports.append(report))
     assert next(batches).num_rows == 10
     assert not reports  # the last line is not read yet
     assert [batch.num_rows for batch in batches] == [10, 5]

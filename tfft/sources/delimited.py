@@ -10,9 +10,9 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,12 +20,14 @@ from pyarrow import csv as pa_csv
 from pydantic import Field
 
 from tfft.errors import DataError, SettingError
+from tfft.sources import NOT_BLANK, check_encoding, gather, is_list, open_bytes, suffix
+
+READS = "files"
 
 _BLOCK = 1 << 22
 _LONGEST = 1 << 22  # characters in a field; also bounds what a quote that is never closed takes in
 _ROWS = 4096
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_BLANK = r"\s\pZ\x0b\x1c-\x1f\x{85}"  # what `str.strip` takes away, for RE2
 
 
 def _mark(error: UnicodeError) -> tuple[str, int]:
@@ -39,43 +41,39 @@ codecs.register_error("tfft.mark", _mark)
 
 
 def rows(
-    path: Path,
-    columns: Sequence[str],
+    where: Path,
+    columns: Mapping[str, pa.DataType],
     report: Callable[[int, str], None],
     /,
     *,
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None,
     quote: Annotated[str, Field(min_length=1, max_length=1)] = '"',
     encoding: str = "utf-8",
+    separator: Annotated[str, Field(min_length=1)] | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """CSV or TSV with a header row; quoted fields may hold delimiters and line breaks.
 
     Args:
         delimiter: Character between two fields; null takes a tab for `.tsv` and
-            `.tab`, else a comma.
+            `.tab` (also `.tsv.gz`), else a comma.
         quote: Character around a field; two of them inside stand for one.
         encoding: Python's name of the file's encoding, as in `cp1252`. A byte order
             mark at the start of a UTF-8 file is passed over.
+        separator: Between the values of a field that holds several, such as labels or
+            words; spaces around a value are no part of it; null splits at white space.
 
     Returns:
-        Batches with `columns` in the order given, as strings; no value is empty.
+        Batches with `columns` in the order given, as text or lists of text; no value is
+        empty, though a list may be.
 
     Raises:
         DataError: The file is empty or lacks one of the columns.
         SettingError: Python knows no such encoding or the file is not in it, or
             the delimiter or the quote is a line break, or they are the same.
     """
-    try:
-        "".encode(encoding)
-    except (LookupError, ValueError) as error:
-        raise SettingError(
-            "data.source.encoding",
-            encoding,
-            "must be an encoding that Python knows",
-            fix="Common ones are utf-8, cp1252, latin-1 and utf-16.",
-        ) from error
+    check_encoding(encoding)
     if delimiter is None:
-        delimiter = "\t" if path.suffix in (".tsv", ".tab") else ","
+        delimiter = "\t" if suffix(where) in (".tsv", ".tab") else ","
     for key, character in (("delimiter", delimiter), ("quote", quote)):
         if character in "\r\n":
             raise SettingError(
@@ -85,11 +83,13 @@ def rows(
         raise SettingError(
             "data.source.quote", quote, "must differ from the delimiter", fix="Change one of the two."
         )
-    _check_header(path, columns, delimiter, quote, encoding)
-    if _above_suspicion(path, columns, delimiter, quote, encoding):
-        yield from _batches(path, columns, delimiter, quote, encoding)
+    form = (delimiter, quote, encoding)
+    _check_header(where, columns, *form)
+    if _above_suspicion(where, columns, *form, separator):
+        for batch in _batches(where, columns, *form):
+            yield _with_lists(batch, columns, separator)
     else:
-        yield from _strict_batches(path, columns, report, delimiter, quote, encoding)
+        yield from gather(_strict_values(where, columns, *form, separator), columns, report, _ROWS)
 
 
 def _check_header(path, columns, delimiter, quote, encoding) -> None:
@@ -119,7 +119,7 @@ def _check_header(path, columns, delimiter, quote, encoding) -> None:
         raise DataError(f"{path}:{line}: the column {repeated[0]!r} stands twice; rename one.")
 
 
-def _above_suspicion(path, columns, delimiter, quote, encoding) -> bool:
+def _above_suspicion(path, columns, delimiter, quote, encoding, separator) -> bool:
     """Return whether no row can be bad: nothing ragged, empty, undecodable or oddly quoted."""
     if not (delimiter + quote).isascii():
         return False  # pyarrow takes no other
@@ -127,8 +127,11 @@ def _above_suspicion(path, columns, delimiter, quote, encoding) -> bool:
         if not _lines_stand_alone(path, delimiter, quote, encoding):
             return False
         for batch in _batches(path, columns, delimiter, quote, encoding):
-            for column in batch.columns:
-                if not pc.all(pc.match_substring_regex(column, f"[^{_BLANK}]")).as_py():
+            for column, kind in zip(batch.columns, columns.values(), strict=True):
+                if is_list(kind):
+                    if not all(all(_split(field, separator)) for field in column.to_pylist()):
+                        return False
+                elif not pc.all(pc.match_substring_regex(column, NOT_BLANK)).as_py():
                     return False
     except (pa.ArrowInvalid, KeyError, UnicodeError):
         return False
@@ -162,39 +165,58 @@ def _batches(path, columns, delimiter, quote, encoding) -> Iterator[pa.RecordBat
         yield from reader
 
 
-def _strict_batches(path, columns, report, delimiter, quote, encoding) -> Iterator[pa.RecordBatch]:
+def _with_lists(batch, columns, separator) -> pa.RecordBatch:
+    """Return the batch with the fields split that hold several values."""
+    if not any(map(is_list, columns.values())):
+        return batch
+    arrays = [
+        pa.array([_split(field, separator) for field in column.to_pylist()], kind)
+        if is_list(kind)
+        else column
+        for column, kind in zip(batch.columns, columns.values(), strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, names=list(columns))
+
+
+def _split(field: str, separator: str | None) -> list[str]:
+    if separator is None or not field.strip():
+        return field.split()
+    return [value.strip() for value in field.split(separator)]
+
+
+def _strict_values(
+    path, columns, delimiter, quote, encoding, separator
+) -> Iterator[tuple[int, list[Any], str | None]]:
+    """Yield (line, values, problem) for each row."""
     lines = _strict_rows(path, delimiter, quote, encoding)
     _, header, _ = next(lines)
     places = [header.index(column) for column in columns]
-    kept: list[list[str]] = []
+    lists = [place for place, kind in enumerate(columns.values()) if is_list(kind)]
     for line, fields, problem in lines:
-        values: list[str] = []
+        values: list[Any] = []
         if not problem and len(fields) != len(header):
             count = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
             problem = f"{count} where the header row has {len(header)}"
         if not problem:
             values = [fields[place] for place in places]
-            empty = [column for column, value in zip(columns, values, strict=True) if not value.strip()]
-            problem = f"{empty[0]!r} is empty" if empty else None
-        if not problem and any(map(_SURROGATE.search, values)):
-            problem = f"a byte that is not {encoding}; set data.source.encoding"
-        if problem:
-            if kept:  # before the report, which may end the reading
-                yield _record_batch(kept, columns)
-                kept = []
-            report(line, problem)
-            continue
-        kept.append(values)
-        if len(kept) == _ROWS:
-            yield _record_batch(kept, columns)
-            kept = []
-    if kept:
-        yield _record_batch(kept, columns)
+            text = "".join(values)
+            is_encoded = text.isascii() or not _SURROGATE.search(text)
+            for place in lists:
+                values[place] = _split(values[place], separator)
+            problem = _first_blank(columns, values)
+            if not problem and not is_encoded:
+                problem = f"a byte that is not {encoding}; set data.source.encoding"
+        yield line, values, problem
 
 
-def _record_batch(kept, columns) -> pa.RecordBatch:
-    arrays = [pa.array(values, pa.string()) for values in zip(*kept, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, names=list(columns))
+def _first_blank(columns, values) -> str | None:
+    for column, value in zip(columns, values, strict=True):
+        if isinstance(value, str):
+            if not value.strip():
+                return f"{column!r} is empty"
+        elif not all(value):
+            return f"value {value.index('') + 1} of {column!r} is empty"
+    return None
 
 
 def _strict_rows(path, delimiter, quote, encoding) -> Iterator[tuple[int, list[str], str | None]]:
@@ -257,12 +279,12 @@ class _Rewindable:
 
 
 def _open_text(path: Path, encoding: str) -> io.TextIOWrapper:
-    return open(path, encoding=encoding, errors="tfft.mark", newline="")
+    return io.TextIOWrapper(open_bytes(path), encoding=encoding, errors="tfft.mark", newline="")
 
 
 def _open_as_utf8(path: Path, encoding: str) -> BinaryIO | io.RawIOBase:
     if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
-        return open(path, "rb")
+        return open_bytes(path)
     return _Utf8(path, encoding)
 
 
@@ -270,7 +292,7 @@ class _Utf8(io.RawIOBase):
     """A text file of another encoding, read as UTF-8 bytes."""
 
     def __init__(self, path: Path, encoding: str) -> None:
-        self._text = open(path, encoding=encoding, newline="")  # noqa: SIM115 - closed below
+        self._text = io.TextIOWrapper(open_bytes(path), encoding=encoding, newline="")
         self._rest = b""
 
     def readable(self) -> bool:
