@@ -9,13 +9,13 @@ PACKAGE = Path(__file__).resolve().parents[1] / "tfft"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 STEPS = {file.stem for file in PACKAGE.glob("[a-z]*.py")} - {"run", "setting_problems", "yaml_file"} | {
-    "callbacks", "regularizers", "unfreezing"
+    "callbacks", "losses", "regularizers", "sources", "tasks", "unfreezing"
 }  # fmt: skip
 
 # What a file may import from tfft besides errors, each with its reason.
 ALLOWED = {
     # The door: it reads the file, knows the plug-ins' settings, and words their faults.
-    "config": {"plugins", "setting_problems", "yaml_file"},
+    "config": {"inputs", "plugins", "setting_problems", "sources", "yaml_file"},
     # The public functions of the package, which tell the story.
     "__init__": {"config", "finished", "run"},
     "__main__": {"cli"},
@@ -26,15 +26,18 @@ ALLOWED = {
         "classifier",
         "config",
         "dataset",
-        "evaluation",
         "imbalance",
         "inference",
-        "labels",
+        "inputs",
         "plugins",
+        "ragged",
         "run_folder",
         "saved_model",
+        "sources",
         "splits",
         "tables",
+        "tasks",
+        "token_ids",
     },
     # It joins the parts of the model as run joins the parts of the story.
     "classifier": {
@@ -42,6 +45,7 @@ ALLOWED = {
         "byte_pair",
         "families",
         "head",
+        "inputs",
         "layer_groups",
         "lora",
         "plugins",
@@ -49,7 +53,6 @@ ALLOWED = {
         "saved_model",
         "sentence_piece",
         "tasks",
-        "threshold",
         "word_piece",
     },
     # One door for both formats and all families; each of the three has an idea of its own.
@@ -62,6 +65,15 @@ ALLOWED = {
     "rates_plot": {"layer_groups", "learning_rates", "phases"},
     # Which variables ever train is told where callbacks are.
     "weight_average": {"callbacks"},
+    # What a report is, is declared where tasks are.
+    "evaluation": {"tasks"},
+    # The columns of a row are joined to the texts that it cuts.
+    "preprocessor": {"inputs"},
+    # Rows, token ids and outputs lie in files of the cache.
+    "splits": {"cache", "fingerprint", "spill"},
+    "token_ids": {"cache", "fingerprint", "ragged"},
+    "inference": {"cache", "spill"},
+    "dataset": {"ragged"},
     # What a loss and a regularizer are is declared by their families.
     "learner": {"losses", "regularizers"},
 }
@@ -72,11 +84,14 @@ ALLOWED_IN_FOLDERS = {
     "callbacks": {"callbacks", "weight_average"},
     "losses": {"losses"},
     "optimizers": {"optimizers"},
+    # What is fetched is kept in the cache.
+    "presets": {"cache"},
     "regularizers": {"regularizers"},
     "schedules": {"schedules"},
     # Those with types of their own tell them as text in one way.
     "sources": {"sources", "sources._tables"},
-    "tasks": {"tasks"},
+    # A task says how its targets are read and its answers measured; each way is a step of its own.
+    "tasks": {"evaluation", "labels", "numbers", "tasks", "threshold"},
     # A stage that is written out is a section of the config.
     "unfreezing": {"plugins", "unfreezing"},
 }

@@ -44,12 +44,18 @@ def test_the_smallest_config_is_completed(folder):
     assert config.read(write(folder)).model_dump(mode="json") == {
         "task": {"name": "text_classification"},
         "data": {
-            "source": {"name": "delimited", "delimiter": None, "quote": '"', "encoding": "utf-8"},
-            "train": str(folder / "rows.csv"),
+            "source": {
+                "name": "delimited",
+                "delimiter": None,
+                "quote": '"',
+                "encoding": "utf-8",
+                "separator": None,
+            },
+            "train": [str(folder / "rows.csv")],
             "validation": 0.1,
             "test": None,
-            "text_column": "text",
-            "label_column": "label",
+            "text_column": None,
+            "label_column": None,
             "weight_column": None,
             "on_bad_row": "error",
         },
@@ -57,6 +63,7 @@ def test_the_smallest_config_is_completed(folder):
             "preset": "bert_tiny_en_uncased",
             "sha256": None,
             "sequence_length": 128,
+            "truncation": "head",
             "dropout": None,
             "reinitialize_blocks": 0,
         },
@@ -70,7 +77,7 @@ def test_the_smallest_config_is_completed(folder):
             "dropout": 0.1,
             "initializer": "truncated_normal",
         },
-        "loss": {"name": "cross_entropy", "label_smoothing": 0.0},
+        "loss": None,
         "regularizers": [],
         "optimizer": {
             "name": "adamw",
@@ -94,7 +101,7 @@ def test_the_smallest_config_is_completed(folder):
             "precision": "float32",
             "jit": "auto",
             "seed": 0,
-            "monitor": "val_accuracy",
+            "monitor": None,
         },
         "threshold": None,
         "callbacks": [
@@ -316,11 +323,11 @@ def test_a_fault_is_named_with_key_line_expected_and_got(folder, lines, problem)
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("validation: 0", "data.validation (line 2): must be a path or above 0, got 0"),
-        ("validation: 20", "data.validation (line 2): must be a path or below 1, got 20"),
-        ("validation: .nan", "data.validation (line 2): must be a path or a finite number, got nan"),
-        ("test: false", "data.test (line 2): must be a path or a number, got false"),
-        ("text_column: 1", "data.text_column (line 2): must be text, got 1; put it in quotes"),
+        ("validation: 0", "data.validation (line 2): must be above 0, got 0"),
+        ("validation: 20", "data.validation (line 2): must be below 1, got 20"),
+        ("validation: .nan", "data.validation (line 2): must be a finite number, got nan"),
+        ("test: false", "data.test (line 2): must be a number, got false"),
+        ("text_column: 1", "data.text_column (line 2): must be text or a list, got 1"),
         ("on_bad_row: no", "data.on_bad_row (line 2): must be 'error' or 'skip', got 'no'"),
         (
             "source: {delimiter: ;;}",
@@ -385,15 +392,47 @@ def test_all_missing_data_files_are_named_with_their_lines(folder):
         "data:\n  train: a.csv\n  validation: rows.csv\n  test: ~nobody-here/b.csv\nbackbone: {preset: x}\n"
     )
     assert problems(folder / "c.yaml") == tuple(
-        f"data.{split} (line {line}): no such file: {folder / file}. "
-        "Correct the path; paths are relative to the current folder."
-        for split, line, file in [("train", 2, "a.csv"), ("test", 4, "~nobody-here/b.csv")]
+        f"data.{split} (line {line}): {folder / file}: no such file or folder. In {folder} there is {there}. "
+        "Correct the path, or bring the file back."
+        for split, line, file, there in [
+            ("train", 2, "a.csv", "'rows.csv'"),
+            ("test", 4, "~nobody-here/b.csv", "'c.yaml', 'rows.csv'"),
+        ]
     )
 
 
-@pytest.mark.parametrize("name", [".", "x" * 1000])
-def test_what_cannot_be_a_data_file_is_missing(folder, name):
-    assert problems(write(folder), f"data.train={name}")[0].startswith("data.train: no such file: ")
+def test_what_cannot_be_a_data_file_is_missing(folder):
+    assert ": no such file or folder. In" in problems(write(folder), f"data.train={'x' * 1000}")[0]
+
+
+def test_several_files_patterns_and_splits(folder):
+    (folder / "more.csv").write_text("text,label\na,b\n")
+    read = config.read(write(folder), ["data.train=[rows.csv, m*.csv]", "data.validation=rows.csv"]).data
+    assert read.train == [str(folder / "rows.csv"), str(folder / "m*.csv")]
+    assert read.validation == [str(folder / "rows.csv")]
+    assert problems(write(folder), "data.train=n*.csv") == (
+        f"data.train: {folder}/n*.csv: no file matches this pattern. In {folder} there is 'c.yaml', "
+        "'more.csv', 'rows.csv'. Correct the path, or bring the file back.",
+    )
+    read = config.read(
+        write(folder), ["data.source={name: tfds, dataset: glue/sst2}", "data.train=train[:90%]"]
+    ).data
+    assert read.train == ["train[:90%]"]
+
+
+@pytest.mark.parametrize(
+    ("column", "problem"),
+    [
+        ("'{}'", "must be a template such as '{title}: {body}' (it names no column), got '{}'"),
+        ("[a]", "must be text or must have at least 2 items after validation, not 1, got ['a']"),
+        (
+            "['{b}', '{}']",
+            "must be a template such as '{title}: {body}' (it names no column), got ['{b}', '{}']",
+        ),
+    ],
+)
+def test_a_column_that_cannot_be_is_told(folder, column, problem):
+    assert problems(write(folder), f"data.text_column={column}") == (f"data.text_column: {problem}",)
 
 
 def test_a_value_from_the_command_line_has_no_line(folder):
@@ -444,7 +483,9 @@ def test_a_shipped_config_is_complete_and_means_the_same_written_out(path, tmp_p
 
 def test_the_embedded_example_needs_nothing_else(monkeypatch):
     monkeypatch.chdir(ROOT)
-    assert config.read(ROOT / "configs" / "support_intents.yaml").data.train.is_file()
+    assert config.read(ROOT / "configs" / "support_intents.yaml").data.train == [
+        str(ROOT / "configs" / "data" / "support_intents" / "train.csv")
+    ]
 
 
 def test_a_missing_file_is_named_beside_a_wrong_key(folder):
@@ -453,7 +494,7 @@ def test_a_missing_file_is_named_beside_a_wrong_key(folder):
     found = problems(path)
     assert len(found) == 2
     assert found[0].startswith("traning (line 5): unknown key. Did you mean training?")
-    assert found[1].startswith("data.train (line 2): no such file: ")
+    assert found[1].startswith(f"data.train (line 2): {folder}/nope.csv: no such file or folder.")
 
 
 @pytest.mark.parametrize(
@@ -462,7 +503,10 @@ def test_a_missing_file_is_named_beside_a_wrong_key(folder):
         ("callbacks=[nan_guard, nan_guard]", "callbacks: must name each once, but has nan_guard twice"),
         ("callbacks=[ema, swa]", "callbacks: must hold ema or swa, for only one average can be validated"),
         ("regularizers=[l2, l2]", "regularizers: must name each once, but has l2 twice"),
-        ("data.weight_column=label", "data (line 1): must have different columns for text_column, label_"),
+        (
+            "data.weight_column=label",
+            "data (line 1): must have different columns for text, label and weight, has 'label' twice",
+        ),
         ("unfreezing={name: gradual, every: 0 epochs}", "unfreezing.every: must be longer than nothing"),
         ("unfreezing={name: gradual, every: soon}", "unfreezing.every: must match pattern"),
     ],

@@ -6,7 +6,7 @@ from collections import Counter
 import pyarrow as pa
 import pytest
 
-from tfft import splits
+from tfft import fingerprint, splits
 from tfft.errors import DataError
 from tfft.sources import delimited
 
@@ -14,7 +14,7 @@ from tfft.sources import delimited
 def read(path, on_bad_row="error", **columns):
     names = {"text": "text", "label": "label"} | columns
     names = {name: (column, pa.string()) for name, column in names.items()}
-    return splits.read(delimited.rows, path, on_bad_row=on_bad_row, columns=names)
+    return splits.read(delimited.rows, [path], on_bad_row=on_bad_row, columns=names)
 
 
 def rows_of(counts, source=None):
@@ -43,25 +43,33 @@ def test_read_gives_columns_text_and_label_and_the_record(tmp_path):
     assert rows.table.schema.names == ["text", "label"]
     assert both(rows) == [("a", "x"), ("b", "y")]
     assert rows.source == {
-        "path": str(path),
-        "sha256": hashlib.sha256(b"intent,message\nx,a\ny,b\n").hexdigest(),
+        "from": [str(path)],
+        "files": {str(path): hashlib.sha256(path.read_bytes()).hexdigest()},
+        "sha256": fingerprint.of_table(rows.table),
         "rows": 2,
         "bad_rows": [],
     }
 
 
-def test_sha256_of_a_known_file(tmp_path):
-    path = tmp_path / "rows.csv"
-    path.write_bytes(b"text,label\na,x\n")
-    # printf 'text,label\na,x\n' | sha256sum
-    assert read(path).source["sha256"] == ("cf4ae2aa7a83ef12c1fbddcb7cb4354f92fb9345ca01540bf752a590ccd65855")
+def test_several_files_are_read_one_after_the_other(tmp_path):
+    paths = [tmp_path / name for name in ("b.csv", "a.csv")]
+    for path in paths:
+        path.write_text(f"text,label\n{path.stem},x\n,y\n")
+    columns = {"text": ("text", pa.string()), "label": ("label", pa.string())}
+    rows = splits.read(delimited.rows, paths, on_bad_row="skip", columns=columns)
+    assert both(rows) == [("b", "x"), ("a", "x")]
+    assert rows.source["bad_rows"] == [f"{path}:3: 'text' is empty" for path in paths]
+    assert list(rows.source["files"]) == [str(path) for path in paths]
 
 
-def test_sha256_of_a_file_longer_than_one_block(tmp_path):
+def test_rows_lie_in_a_file(tmp_path):
     path = tmp_path / "rows.csv"
-    path.write_bytes(b"text,label\n" + b"some words,x\n" * 100_000)
-    assert path.stat().st_size > 1 << 20
-    assert read(path).source["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    path.write_text("text,label\n" + "some words,x\nsome words,y\n" * 50_000)
+    before = pa.total_allocated_bytes()
+    rows = read(path)
+    sides = set_aside(rows, 0.5, seed=0, split="test")
+    assert sum(part.table.nbytes for part in (rows, *sides)) > 2_000_000
+    assert pa.total_allocated_bytes() - before < 200_000
 
 
 def test_one_bad_row_is_an_error_with_file_and_line(tmp_path):
@@ -71,7 +79,7 @@ def test_one_bad_row_is_an_error_with_file_and_line(tmp_path):
         read(path)
     assert str(caught.value) == (
         f"{path}: 1 row cannot be used:\n  {path}:3: 'text' is empty\n"
-        "Correct the file, or set data.on_bad_row to skip to leave such rows out."
+        "Correct the data, or set data.on_bad_row to skip to leave such rows out."
     )
 
 
@@ -86,7 +94,7 @@ def test_many_bad_rows_are_cut_after_ten(tmp_path, count, rest):
         f"{path}: {count} rows cannot be used:",
         *shown,
         *rest,
-        "Correct the file, or set data.on_bad_row to skip to leave such rows out.",
+        "Correct the data, or set data.on_bad_row to skip to leave such rows out.",
     ]
 
 

@@ -1,13 +1,9 @@
 """Tests of tfft/token_ids.py."""
 
-import itertools
-
 import numpy as np
 import pyarrow as pa
 import pytest
 import tensorflow as tf
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.conftest import VOCABULARY, bert_preprocessor
 from tfft import token_ids
@@ -96,23 +92,3 @@ def test_what_fails_in_a_thread_is_told():
 
     with pytest.raises(tf.errors.InvalidArgumentError):
         of(table(["bad"]), tokenize=broken)
-
-
-TEXTS = st.lists(st.text(max_size=4), min_size=1, max_size=12)
-
-
-@given(texts=TEXTS, cuts=st.lists(st.integers(0, 12), max_size=3))
-def test_a_fingerprint_does_not_depend_on_chunks(texts, cuts):
-    texts = [text.encode("utf-8", "replace").decode() for text in texts]
-    whole = table(texts)
-    edges = [0, *sorted(cut for cut in cuts if cut <= len(texts)), len(texts)]
-    parts = pa.concat_tables([whole.slice(a, b - a) for a, b in itertools.pairwise(edges)])
-    assert token_ids.fingerprint(parts) == token_ids.fingerprint(whole)
-
-
-def test_a_fingerprint_tells_texts_and_names_apart():
-    tables = [
-        table(["ab", "c"]), table(["a", "bc"]), table(["abc"]), table(["c", "ab"]), table(["ab", "c", ""]),
-        pa.table({"other": ["ab", "c"]}), pa.table({"text": ["ab", "c"], "more": ["", ""]}),
-    ]  # fmt: skip
-    assert len({token_ids.fingerprint(one) for one in tables}) == len(tables)

@@ -20,12 +20,13 @@ from pydantic import (
     Field,
     Tag,
     ValidationError,
-    model_validator,
+    ValidationInfo,
+    field_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from tfft import plugins, setting_problems, yaml_file
-from tfft.errors import ConfigError
+from tfft import inputs, plugins, setting_problems, sources, yaml_file
+from tfft.errors import ConfigError, DataError, SettingError
 from tfft.plugins import PluginSettings, Settings
 
 
@@ -55,7 +56,19 @@ def _each_once(chosen: list[PluginSettings]) -> list[PluginSettings]:
     return chosen
 
 
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, (str, Path)) else value
+
+
+Origins = Annotated[
+    list[str], Field(min_length=1), BeforeValidator(_listed, json_schema_input_type=str | list[str])
+]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+Share = Annotated[
+    Annotated[Fraction, Tag("share")] | Annotated[Origins, Tag("origins")],
+    # By its shape, so that a fault is told of the form that was meant.
+    Discriminator(lambda value: "share" if isinstance(value, (int, float)) else "origins"),
+]
 
 
 Rate = Annotated[float, Field(gt=0)]
@@ -118,13 +131,14 @@ class Data(Settings):
 
     source: Source = Field("delimited", validate_default=True)
     """The format of the files: the name of a source, or a mapping with its settings."""
-    train: AbsolutePath
-    """File of rows to learn from."""
-    validation: AbsolutePath | Fraction = 0.1
-    """File of rows that choose the best epoch, or the share of the training rows to set aside for that,
-    after those for `test`."""
-    test: AbsolutePath | Fraction | None = None
-    """File of rows for the final figures, or the share of the training rows to set aside for that."""
+    train: Origins
+    """Rows to learn from: a file, a pattern such as `rows/*.csv.gz`, or a list of those; of `tfds` and
+    `hugging_face`, a split such as `train[:90%]`."""
+    validation: Share = 0.1
+    """Rows that choose the best epoch, or the share of the training rows to set aside for that, after those
+    for `test`."""
+    test: Share | None = None
+    """Rows for the final figures, or the share of the training rows to set aside for that."""
     text_column: str | Annotated[list[str], Field(min_length=2, max_length=2)] | None = None
     """Name of the column that holds the text, or a list of two for a pair of texts. In place of a name a
     template may join several columns, as in `"{title}: {body}"`. null takes what the task has: `text`."""
@@ -136,15 +150,22 @@ class Data(Settings):
     on_bad_row: Literal["error", "skip"] = "error"
     """`error` ends the run when a row cannot be used; `skip` counts and lists such rows and goes on."""
 
-    @model_validator(mode="after")
-    def _columns_differ(self) -> "Data":
-        texts = [self.text_column] if isinstance(self.text_column, str) else self.text_column or []
-        columns = [*texts, *filter(None, (self.label_column, self.weight_column))]
-        if len(set(columns)) < len(columns):
-            raise PydanticCustomError(
-                "columns", "must have different columns for text_column, label_column and weight_column"
-            )
-        return self
+    @field_validator("train", "validation", "test")
+    @classmethod
+    def _absolute_files(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, list) and "source" in info.data and _reads_files(info.data["source"].name):
+            return [str(_absolute(origin)) for origin in value]
+        return value
+
+    @field_validator("text_column")
+    @classmethod
+    def _template(cls, value: Any) -> Any:
+        if value is not None:
+            try:
+                inputs.read(value)
+            except SettingError as error:
+                raise PydanticCustomError("template", "{told}", {"told": error.problem}) from None
+        return value
 
 
 DropoutRate = Annotated[float, Field(ge=0, lt=1)]
@@ -352,13 +373,25 @@ def read(path: Path, overrides: Sequence[str] = ()) -> Config:
 def _missing_files(mapping: dict[str, Any], lines: dict[tuple, int]) -> list[str]:
     """Return a line for each data file that is not there, whatever else is wrong."""
     data = mapping.get("data")
-    return [
-        f"data.{split}{setting_problems.line(('data', split), lines)}: no such file: "
-        f"{_absolute(data[split])}. Correct the path; paths are relative to the current folder."
-        for split in ("train", "validation", "test")
-        if isinstance(data, dict) and isinstance(data.get(split), str)
-        if not os.path.isfile(_absolute(data[split]))
-    ]
+    if not isinstance(data, dict):
+        return []
+    source = data.get("source", "delimited")
+    name = source.get("name", "delimited") if isinstance(source, dict) else source
+    if name not in plugins.names("sources") or not _reads_files(name):
+        return []
+    missing = []
+    for split in ("train", "validation", "test"):
+        origins = _listed(data.get(split))
+        for origin in origins if isinstance(origins, list) else []:
+            try:
+                sources.files(str(_absolute(str(origin))))
+            except DataError as error:
+                missing.append(f"data.{split}{setting_problems.line(('data', split), lines)}: {error}")
+    return missing
+
+
+def _reads_files(source: str) -> bool:
+    return plugins.module("sources", source).READS == "files"
 
 
 def restore(path: Path) -> Config:
@@ -374,6 +407,22 @@ def to_yaml(config: Config) -> str:
 def _validate(path: Path, mapping: dict[str, Any], lines: dict[tuple, int]) -> Config:
     try:
         # JSON mode, because strict Python mode takes no list for a tuple and no text for a path.
-        return Config.model_validate_json(json.dumps(mapping))
+        config = Config.model_validate_json(json.dumps(mapping))
     except ValidationError as error:
         raise ConfigError(path, setting_problems.describe(error, Config, mapping, lines)) from None
+    columns = _columns(config)
+    if twice := [column for column in columns if columns.count(column) > 1]:
+        where = setting_problems.line(("data",), lines)
+        raise ConfigError(
+            path,
+            [f"data{where}: must have different columns for text, label and weight, has {twice[0]!r} twice"],
+        )
+    return config
+
+
+def _columns(config: Config) -> list[str]:
+    """Return the columns that are read, as the config or else the task names them."""
+    data, task = config.data, config.task
+    text, label = plugins.load("tasks", task.name)(**task.arguments()).columns
+    texts = inputs.read(data.text_column or text).columns.values()
+    return [*texts, data.label_column or label, *filter(None, [data.weight_column])]

@@ -27,6 +27,7 @@ from tfft import (
     plugins,
     run_folder,
     saved_model,
+    sources,
     splits,
     tables,
     token_ids,
@@ -72,7 +73,7 @@ def evaluate(directory: Path, *, split: str | None = None, file: Path | None = N
     settings = config.restore(directory / "config.yaml")
     if file is not None:
         # Named so that `evaluation/test.json` stays that of the run's own split.
-        table, name = _read_file(settings, Path(file)).table, f"input-{Path(file).stem}"
+        table, name = _read(settings, [str(file)]).table, f"input-{Path(file).stem}"
         where = str(file)
     else:
         rows = read_splits(settings)
@@ -210,12 +211,12 @@ def tokenize(model: Classifier, table: pa.Table) -> tuple[Ragged, ...]:
 
 def read_splits(settings: Config) -> dict[str, splits.Rows]:
     """Return the rows of `train`, `validation` and, where there is one, `test`."""
-    rows = {"train": _read_file(settings, settings.data.train, settings.data.weight_column)}
+    rows = {"train": _read(settings, settings.data.train, settings.data.weight_column)}
     # Test first, so that the test rows stay the same whatever share validation gets.
     for split in ("test", "validation"):
         origin = getattr(settings.data, split)
-        if isinstance(origin, Path):
-            rows[split] = _read_file(settings, origin)
+        if isinstance(origin, list):
+            rows[split] = _read(settings, origin)
         elif origin is not None:
             has_label = task_of(settings).kind in ("label", "rank")
             rows["train"], rows[split] = splits.set_aside(
@@ -294,8 +295,11 @@ def publish(model: Classifier, base: Path, rows: Sequence[Mapping[str, str]]) ->
     return version
 
 
-def _read_file(settings: Config, path: Path, weight_column: str | None = None) -> splits.Rows:
+def _read(settings: Config, origins: Sequence[str], weight_column: str | None = None) -> splits.Rows:
     source, task = settings.data.source, task_of(settings)
+    places: list[Path | str] = [*origins]
+    if plugins.module("sources", source.name).READS == "files":
+        places = [path for origin in origins for path in sources.files(origin)]
     target = pa.list_(pa.string()) if task.kind == "labels" else pa.string()
     columns = {name: (column, pa.string()) for name, column in inputs_of(settings).columns.items()}
     columns["label"] = (settings.data.label_column or task.columns[1], target)
@@ -303,14 +307,14 @@ def _read_file(settings: Config, path: Path, weight_column: str | None = None) -
         columns["weight"] = (weight_column, pa.string())
     part = splits.read(
         functools.partial(plugins.load("sources", source.name), **source.arguments()),
-        path,
+        places,
         columns=columns,
         on_bad_row=settings.data.on_bad_row,
     )
     if weight_column is not None:
-        imbalance.row_weights(part.table["weight"], str(path))  # of all rows, before some are set aside
+        imbalance.row_weights(part.table["weight"], ", ".join(origins))  # of all, before some go
     if bad := part.source["bad_rows"]:
-        _log.info(f"Left out {len(bad)} bad rows of {path}, the first: {bad[0]}")
+        _log.info(f"Left out {len(bad)} bad rows, the first: {bad[0]}")
     return part
 
 
@@ -318,6 +322,6 @@ def _check_unchanged(directory: Path, split: str, rows: Mapping[str, splits.Rows
     kept = run_folder.read_json(directory / "data.json")[split]
     if kept["sha256"] != rows[split].source["sha256"]:
         raise DataError(
-            f"{kept['path']} has changed since the run, so this is not the split it was measured on. "
-            "Bring the old file back, or measure the new one with --input."
+            f"{', '.join(kept['from'])}: has changed since the run, so this is not the split it was measured "
+            "on. Bring the old rows back, or measure the new ones with --input."
         )

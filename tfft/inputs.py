@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import tensorflow as tf
-
 from tfft.errors import SettingError
 
 
@@ -28,7 +26,7 @@ class Inputs:
     columns: Mapping[str, str]
     texts: tuple[str, ...]
 
-    def join(self, fields: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, ...]:
+    def join(self, fields: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return the texts, strings `[N]` each, of the inputs, strings `[N]` each."""
         return tuple(_filled(template, fields) for template in self.texts)
 
@@ -93,7 +91,9 @@ def _escaped(literal: str) -> str:
     return literal.replace("{", "{{").replace("}", "}}")
 
 
-def _filled(template: str, fields: Mapping[str, Any]) -> tf.Tensor:
+def _filled(template: str, fields: Mapping[str, Any]) -> Any:
+    import tensorflow as tf
+
     parts: list[Any] = []
     for literal, field, _, _ in string.Formatter().parse(template):
         parts += [literal] if literal else []

@@ -1,7 +1,7 @@
 """Read the rows of each split, and set aside what the config gives as a fraction."""
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from sklearn.model_selection import train_test_split
 
-from tfft import cache, spill
+from tfft import cache, fingerprint, spill
 from tfft.errors import DataError
 
 _SHOWN = 10
@@ -23,7 +23,8 @@ class Rows:
 
     Attributes:
         table: What was asked for: the texts, `label` and perhaps `weight`; texts, or lists of them.
-        source: What it came from, for the record: path, hash, rows, bad rows.
+        source: What it came from, for the record: where from, the hash of each file, that of all rows as
+            they were read, their number, and bad rows.
     """
 
     table: pa.Table
@@ -32,16 +33,16 @@ class Rows:
 
 def read(
     rows: Callable[..., Iterator[pa.RecordBatch]],
-    path: Path,
+    places: Sequence[Path | str],
     *,
     columns: Mapping[str, tuple[str, pa.DataType]],
     on_bad_row: str,
 ) -> Rows:
-    """Read a file of labelled rows.
+    """Read labelled rows.
 
     Args:
         rows: A source's function, its settings bound.
-        path: The file.
+        places: Files, or what else the source reads, one after the other.
         columns: What a column is called here, to what it is called in the file and its type,
             text or a list of texts.
         on_bad_row: `error` or `skip`.
@@ -49,33 +50,29 @@ def read(
     Raises:
         DataError: There are bad rows and `on_bad_row` is `error`, or no good ones.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file. Correct the path, or bring the file back.")
     bad: list[str] = []
-    batches = rows(path, dict(columns.values()), lambda line, reason: bad.append(f"{path}:{line}: {reason}"))
-    table = _spilled(pa.schema(columns.values()), batches).rename_columns(list(columns))
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for place in places:
+            yield from rows(place, dict(columns.values()), functools.partial(report, place))
+
+    def report(place: Path | str, line: int, reason: str) -> None:
+        bad.append(f"{place}:{line}: {reason}")
+
+    table = _spilled(pa.schema(columns.values()), batches()).rename_columns(list(columns))
+    told = ", ".join(map(str, places[:3])) + (", …" if len(places) > 3 else "")
     if bad and on_bad_row == "error":
         rest = [f"… and {len(bad) - _SHOWN} more"] if len(bad) > _SHOWN else []
         count = "1 row" if len(bad) == 1 else f"{len(bad)} rows"
         raise DataError(
-            "\n  ".join([f"{path}: {count} cannot be used:", *bad[:_SHOWN], *rest])
-            + "\nCorrect the file, or set data.on_bad_row to skip to leave such rows out."
+            "\n  ".join([f"{told}: {count} cannot be used:", *bad[:_SHOWN], *rest])
+            + "\nCorrect the data, or set data.on_bad_row to skip to leave such rows out."
         )
     if not table.num_rows:
-        raise DataError(f"{path}: no row can be used. Expected {', '.join(columns)} in each row.")
-    with open(path, "rb") as stream:
-        fingerprint = hashlib.sha256()
-        while block := stream.read(1 << 20):
-            fingerprint.update(block)
-    return Rows(
-        table,
-        {
-            "path": str(path),
-            "sha256": fingerprint.hexdigest(),
-            "rows": table.num_rows,
-            "bad_rows": bad,
-        },
-    )
+        raise DataError(f"{told}: no row can be used. Expected {', '.join(columns)} in each row.")
+    files = {str(place): fingerprint.of_files(place) for place in places if isinstance(place, Path)}
+    source = {"from": [*map(str, places)], "files": files, "sha256": fingerprint.of_table(table)}
+    return Rows(table, source | {"rows": table.num_rows, "bad_rows": bad})
 
 
 def set_aside(

@@ -16,12 +16,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import tensorflow as tf
 from rich.console import Console
 from rich.progress import Progress
 
-from tfft import cache
+from tfft import cache, fingerprint
 from tfft.ragged import Ragged
 
 _AT_ONCE = 1024  # rows
@@ -43,25 +42,12 @@ def of(table: pa.Table, texts: int, tokenize: Tokenize, identity: Mapping[str, A
     Raises:
         DataError: The cache cannot be written.
     """
-    told = json.dumps([identity, fingerprint(table), _code(), version("tensorflow-text")], sort_keys=True)
+    told = json.dumps(
+        [identity, fingerprint.of_table(table), _code(), version("tensorflow-text")], sort_keys=True
+    )
     key = hashlib.sha256(told.encode()).hexdigest()
     place = cache.entry("tokens", key, lambda folder: _write(folder, table, texts, tokenize))
     return tuple(_read(place, number) for number in range(texts))
-
-
-def fingerprint(table: pa.Table) -> str:
-    """Return a hash of the texts in a table and of the names of its columns, however it is chunked."""
-    whole = hashlib.sha256()
-    for name in table.column_names:
-        lengths, bytes_of_all = hashlib.sha256(), hashlib.sha256()
-        for chunk in table[name].chunks:
-            lengths.update(pc.binary_length(chunk).to_numpy(zero_copy_only=False).tobytes())
-            _, offsets, content = chunk.buffers()
-            if len(chunk) and content is not None:
-                edges = np.frombuffer(offsets, np.int32)[[chunk.offset, chunk.offset + len(chunk)]]
-                bytes_of_all.update(memoryview(content)[edges[0] : edges[1]])
-        whole.update(name.encode() + b"\0" + lengths.digest() + bytes_of_all.digest())
-    return whole.hexdigest()
 
 
 def _code() -> str:
@@ -86,8 +72,8 @@ def _write(folder: Path, table: pa.Table, texts: int, tokenize: Tokenize) -> Non
     finally:
         for file in files:
             file.close()
-    for number, counts in enumerate(lengths):
-        offsets = np.concatenate(([0], np.cumsum(np.concatenate(counts), dtype=np.int64)))
+    for number, parts_of_one in enumerate(lengths):
+        offsets = np.concatenate(([0], np.cumsum(np.concatenate(parts_of_one), dtype=np.int64)))
         np.save(folder / f"{number}.npy", offsets, allow_pickle=False)
 
 

@@ -62,8 +62,8 @@ def tree(folder: Path) -> set[str]:
         (["."], "Error: .: 1 problem\n  cannot be read: [Errno 21] Is a directory: '.'\n"),
         (
             ["c.yaml", "--set", "data.train=gone.csv"],
-            "Error: c.yaml: 1 problem\n  data.train: no such file: FOLDER/gone.csv. "
-            "Correct the path; paths are relative to the current folder.\n",
+            "Error: c.yaml: 1 problem\n  data.train: FOLDER/gone.csv: no such file or folder. "
+            "In FOLDER there is 'rows.csv'. Correct the path, or bring the file back.\n",
         ),
     ],
 )

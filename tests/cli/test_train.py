@@ -36,7 +36,7 @@ def train(folder, monkeypatch, capsys, content, *overrides):
     ("content", "message"),
     [
         ("", "train.csv: the file is empty; expected a header row with text, label."),
-        ("text,label\n", "train.csv: no row can be used. Expected a text and a label in each row."),
+        ("text,label\n", "train.csv: no row can be used. Expected text, label in each row."),
         ("words,label\nfine,good\n", "train.csv:1: no column 'text'; the header row has 'words', 'label'."),
         ("text,text,label\na,b,c\n", "train.csv:1: the column 'text' stands twice; rename one."),
         (GOOD + ",good\n", "train.csv:4: 'text' is empty"),

@@ -19,6 +19,7 @@ above a bad row is given out before it is reported, for the report may end the r
 rows are read in portions; the whole is never in memory.
 """
 
+import contextlib
 import difflib
 import glob
 import io
@@ -49,8 +50,9 @@ def files(where: str) -> list[Path]:
         DataError: There is none.
     """
     path = Path(where)
-    if path.exists():
-        return [path]
+    with contextlib.suppress(OSError):  # a name that is too long is of no file
+        if path.exists():
+            return [path]
     if found := sorted(Path(name) for name in glob.glob(where, recursive=True) if Path(name).is_file()):
         return found
     is_pattern = glob.has_magic(where)
@@ -74,12 +76,17 @@ def open_bytes(path: Path) -> BinaryIO:
     """Open a file to read its bytes, unpacked on the way where its name ends in .gz, .bz2 or .zst.
 
     Raises:
-        DataError: It is packed in another way; on reading, that it is damaged or cut off.
+        DataError: It is a folder, or packed in another way; on reading, that it is damaged or cut off.
     """
     if path.suffix.lower() in _OTHER_ARCHIVES:
         raise DataError(
             f"{path}: expected a plain file, or one packed as {', '.join(_CODECS)}; got {path.suffix}. "
             "Unpack it first."
+        )
+    if path.is_dir():
+        raise DataError(
+            f"{path}: expected a file, got a folder. Name the files in it, as in {path}/*, or set data.source "
+            "to folder or parquet."
         )
     codec = _CODECS.get(path.suffix.lower())
     if codec is None:
