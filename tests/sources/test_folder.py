@@ -63,13 +63,17 @@ def test_the_pattern_says_which_files_are_rows(tmp_path, pattern, texts):
 @pytest.mark.parametrize("pattern", ["../*.txt", "/etc/*", "", "."])
 def test_a_pattern_that_leads_elsewhere_is_refused(tmp_path, pattern):
     where = corpus(tmp_path, pos={"a.txt": "good"})
-    with pytest.raises(SettingError, match=r"^data\.source\.pattern: must be a pattern below .* Try \*\.txt\.$"):
+    with pytest.raises(
+        SettingError, match=r"^data\.source\.pattern: must be a pattern below .* Try \*\.txt\.$"
+    ):
         read(where, pattern=pattern)
 
 
 def test_a_bad_file_is_reported_by_its_number_and_path(tmp_path):
     where = corpus(
-        tmp_path, neg={"a.txt": "bad", "b.txt": b"caf\xe9"}, pos={"a.txt": " \n", "b.txt": "", "c.txt": "good"}
+        tmp_path,
+        neg={"a.txt": "bad", "b.txt": b"caf\xe9"},
+        pos={"a.txt": " \n", "b.txt": "", "c.txt": "good"},
     )
     rows, reports = read(where)
     assert rows == [("bad", "neg"), ("good", "pos")]
@@ -154,7 +158,9 @@ def test_a_folder_without_rows_says_what_was_expected(tmp_path, files, told):
     where = corpus(tmp_path, **files)
     with pytest.raises(DataError) as caught:
         read(where)
-    assert str(caught.value).startswith(f"{where}: {told}expected a folder for each class with text files in it")
+    assert str(caught.value).startswith(
+        f"{where}: {told}expected a folder for each class with text files in it"
+    )
 
 
 def test_texts_without_class_folders_say_so(tmp_path):

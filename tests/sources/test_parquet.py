@@ -213,7 +213,11 @@ def test_a_missing_column_is_an_error_with_those_there_are(tmp_path):
         (["x"], LIST, "string; expected lists of text, numbers or true/false."),
         ([["x"]], TEXT, "list<element: string>; expected text, numbers or true/false."),
         ([{"a": 1}], TEXT, "struct<a: int64>; expected text, numbers or true/false."),
-        ([[["x"]]], LIST, "list<element: list<element: string>>; expected lists of text, numbers or true/false."),
+        (
+            [[["x"]]],
+            LIST,
+            "list<element: list<element: string>>; expected lists of text, numbers or true/false.",
+        ),
         ([datetime.date(2020, 1, 1)], TEXT, "date32[day]; expected text, numbers or true/false."),
     ],
 )
@@ -230,7 +234,9 @@ def test_a_file_of_another_format_is_an_error(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(DataError) as caught:
         read(path)
-    assert str(caught.value).startswith(f"{path}: expected a Parquet file, but it is damaged or another format (")
+    assert str(caught.value).startswith(
+        f"{path}: expected a Parquet file, but it is damaged or another format ("
+    )
     assert str(caught.value).endswith("Write or fetch it again, or set data.source to the format it has.")
 
 

@@ -132,8 +132,9 @@ def _schema(
     """Return all columns, with the types of those asked for: others may have none in Arrow."""
 
     def kind(feature: Any, depth: int) -> pa.DataType:
-        is_text = feature.np_dtype.__name__ in ("object_", "str_", "bytes_")
-        found = pa.string() if is_text else pa.from_numpy_dtype(feature.np_dtype)
+        dtype = np.dtype(feature.np_dtype)
+        has_names = isinstance(feature, tfds.features.ClassLabel)
+        found = pa.string() if has_names or dtype.kind in "OSU" else pa.from_numpy_dtype(dtype)
         for _ in range(depth + len(feature.shape)):
             found = pa.list_(found)
         return found
