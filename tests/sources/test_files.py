@@ -1,4 +1,4 @@
-"""Tests of tfft/sources/__init__.py: the files a config names, packed files, and what the formats read of them."""
+"""Tests of tfft/sources/__init__.py: the files a config names, and packed files in every format."""
 
 import bz2
 import gzip
@@ -74,7 +74,8 @@ def test_a_file_whose_name_looks_like_a_pattern_is_that_file(folder):
         ("folder.csv/*.csv", "no file matches this pattern. In {folder}/folder.csv there is nothing."),
         (
             "zzzzz",
-            "no such file or folder. In {folder} there is '.hidden.csv', 'a.csv', 'b.csv', 'deep', 'folder.csv'.",
+            "no such file or folder. In {folder} there is '.hidden.csv', 'a.csv', 'b.csv', "
+            "'deep', 'folder.csv'.",
         ),
     ],
 )
@@ -195,7 +196,11 @@ def test_any_bytes_packed_are_unpacked(tmp_path_factory, data, packed):
 def test_gathered_rows_keep_their_order_and_come_before_the_fault_below(faults, size):
     numbered = [(n, [str(n)], "bad" if fault else None) for n, fault in enumerate(faults)]
     told = []
-    for batch in gather(numbered, TEXT, lambda number, _: told.append(number), size):
+
+    def note(number, reason):
+        told.append(number)
+
+    for batch in gather(numbered, TEXT, note, size):
         assert 1 <= batch.num_rows <= size
         told += [int(text) for text in batch.column(0).to_pylist()]
     assert told == list(range(len(faults)))

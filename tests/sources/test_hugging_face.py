@@ -1,4 +1,4 @@
-"""Tests of tfft/sources/hugging_face.py: with the library where there is one, and with a module in its place."""
+"""Tests of tfft/sources/hugging_face.py, with the library where there is one and a module in its place."""
 
 import sys
 import types
@@ -102,7 +102,8 @@ def test_an_unknown_column_is_an_error_with_those_there_are(calls):
     with pytest.raises(DataError) as caught:
         read("train", {"text": TEXT, "intent": TEXT}, "x")
     assert str(caught.value) == (
-        "x: no column 'intent'; the columns are 'text', 'label', 'tags'. Set data.text_column and data.label_column."
+        "x: no column 'intent'; the columns are 'text', 'label', 'tags'. "
+        "Set data.text_column and data.label_column."
     )
 
 
@@ -110,7 +111,8 @@ def test_what_the_library_cannot_read_is_told(calls):
     with pytest.raises(DataError) as caught:
         read("none", TWO, "x")
     assert str(caught.value) == (
-        "x: cannot read the split 'none' (there is none). Correct data.source or the split, such as train[:90%]."
+        "x: cannot read the split 'none' (there is none). Correct data.source or the split, "
+        "such as train[:90%]."
     )
 
 
@@ -119,8 +121,8 @@ def test_a_release_that_runs_code_is_refused(calls, monkeypatch):
     with pytest.raises(SettingError) as caught:
         read("train", TWO, "x")
     assert str(caught.value) == (
-        "data.source: needs datasets 4 or newer, which run no code of a data set; this is 3.6.0, got 'hugging_face'. "
-        "pip install --upgrade 'datasets>=4'"
+        "data.source: needs datasets 4 or newer, which run no code of a data set; this is 3.6.0, "
+        "got 'hugging_face'. pip install --upgrade 'datasets>=4'"
     )
     assert calls == []
 

@@ -204,8 +204,8 @@ def test_what_is_not_prepared_is_an_error_with_the_command(tfds, tmp_path, data_
     with pytest.raises(DataError) as caught:
         read("train", TWO, data_dir, dataset)
     assert str(caught.value) == (
-        f"{dataset}: not prepared in {data_dir}. Prepare it with `tfds build {dataset} --data_dir={data_dir}`, "
-        "or set data.source.download to true."
+        f"{dataset}: not prepared in {data_dir}. Prepare it with "
+        f"`tfds build {dataset} --data_dir={data_dir}`, or set data.source.download to true."
     )
 
 
