@@ -168,6 +168,21 @@ def test_rows_come_in_portions(data_dir, monkeypatch):
     assert [batch.num_rows for batch in batches] == [4, 4, 2]
 
 
+def test_another_file_format_is_an_error_with_the_command(tfds, data_dir, monkeypatch):
+    reader = type(tfds.builder_from_directory(f"{data_dir}/toy/1.2.0"))
+
+    def refuse(self, **kwargs):
+        raise NotImplementedError("not for ArrayRecord files")
+
+    monkeypatch.setattr(reader, "as_dataset", refuse)
+    with pytest.raises(DataError) as caught:
+        read("train", TWO, data_dir)
+    assert str(caught.value) == (
+        "toy: prepared in a format that cannot be streamed (not for ArrayRecord files). Prepare it anew with "
+        "`tfds build toy --file_format=tfrecord --overwrite`."
+    )
+
+
 @pytest.mark.parametrize("split", ["valid", "train[", "", "train[:200]"])
 def test_an_unknown_split_is_an_error_with_those_there_are(data_dir, split):
     with pytest.raises(DataError) as caught:

@@ -60,6 +60,11 @@ def rows(
             # One order of the rows, whatever the machine; the rows are read once.
             read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
         )
+    except NotImplementedError as error:
+        raise DataError(
+            f"{dataset}: prepared in a format that cannot be streamed ({error}). Prepare it anew with "
+            f"`tfds build {dataset} --file_format=tfrecord --overwrite`."
+        ) from error
     except ValueError as error:
         raise DataError(
             f"{dataset}: no split {where!r} ({error}). Expected one of {', '.join(builder.info.splits)}, or "
