@@ -178,8 +178,9 @@ def test_another_file_format_is_an_error_with_the_command(tfds, data_dir, monkey
     with pytest.raises(DataError) as caught:
         read("train", TWO, data_dir)
     assert str(caught.value) == (
-        "toy: prepared in a format that cannot be streamed (not for ArrayRecord files). Prepare it anew with "
-        "`tfds build toy --file_format=tfrecord --overwrite`."
+        "toy: prepared in a format that cannot be streamed (not for ArrayRecord files). Remove it, and run "
+        '`python -c "import tensorflow_datasets as t; '
+        f"t.builder('toy', data_dir='{data_dir}').download_and_prepare()\"`."
     )
 
 
@@ -219,8 +220,9 @@ def test_what_is_not_prepared_is_an_error_with_the_command(tfds, tmp_path, data_
     with pytest.raises(DataError) as caught:
         read("train", TWO, data_dir, dataset)
     assert str(caught.value) == (
-        f"{dataset}: not prepared in {data_dir}. Prepare it with "
-        f"`tfds build {dataset} --data_dir={data_dir}`, or set data.source.download to true."
+        f'{dataset}: not prepared in {data_dir}. Run `python -c "import tensorflow_datasets as t; '
+        f"t.builder('{dataset}', data_dir='{data_dir}').download_and_prepare()\"`, "
+        "or set data.source.download to true."
     )
 
 
@@ -229,13 +231,14 @@ def test_nothing_is_downloaded_unless_told(tfds, data_dir, monkeypatch):
         raise OSError("no network here")
 
     monkeypatch.setattr(tfds, "builder", refuse)
-    with pytest.raises(DataError, match=r"`tfds build imdb_reviews --data_dir"):
+    with pytest.raises(DataError, match=r"t\.builder\('imdb_reviews', data_dir="):
         read("train", TWO, data_dir, "imdb_reviews")
     with pytest.raises(DataError) as caught:
         read("train", TWO, data_dir, "imdb_reviews", download=True)
     assert str(caught.value) == (
-        "imdb_reviews: could not be downloaded and prepared (no network here). Put that right, or prepare it "
-        "elsewhere with `tfds build imdb_reviews` and set data.source.data_dir."
+        "imdb_reviews: could not be downloaded and prepared (no network here). Put that right, or run "
+        "`python -c \"import tensorflow_datasets as t; t.builder('imdb_reviews', data_dir='FOLDER')"
+        '.download_and_prepare()"` elsewhere and set data.source.data_dir.'
     )
     assert len(read("test", TWO, data_dir, download=True)[0]) == 4  # what lies there is not asked for
 

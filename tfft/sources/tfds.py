@@ -62,8 +62,8 @@ def rows(
         )
     except NotImplementedError as error:
         raise DataError(
-            f"{dataset}: prepared in a format that cannot be streamed ({error}). Prepare it anew with "
-            f"`tfds build {dataset} --file_format=tfrecord --overwrite`."
+            f"{dataset}: prepared in a format that cannot be streamed ({error}). Remove it, and run "
+            f"{_command(dataset, data_dir)}."
         ) from error
     except ValueError as error:
         raise DataError(
@@ -90,10 +90,9 @@ def _builder(tfds: Any, dataset: str, data_dir: str | None, download: bool) -> A
         return builder_from_files(dataset, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError as error:
         if not download:
-            there = "" if data_dir is None else f" --data_dir={data_dir}"
             raise DataError(
-                f"{dataset}: not prepared in {data_dir or constants.DATA_DIR}. Prepare it with "
-                f"`tfds build {dataset}{there}`, or set data.source.download to true."
+                f"{dataset}: not prepared in {data_dir or constants.DATA_DIR}. Run {_command(dataset, data_dir)}, "
+                "or set data.source.download to true."
             ) from error
     except ValueError as error:
         reason = str(error).splitlines()[0]
@@ -112,10 +111,17 @@ def _builder(tfds: Any, dataset: str, data_dir: str | None, download: bool) -> A
         raise DataError(f"{dataset}: TensorFlow Datasets has no data set of this name.{hint}") from error
     except (AssertionError, ImportError, OSError, tf.errors.OpError) as error:
         raise DataError(
-            f"{dataset}: could not be downloaded and prepared ({error}). Put that right, or prepare it "
-            f"elsewhere with `tfds build {dataset}` and set data.source.data_dir."
+            f"{dataset}: could not be downloaded and prepared ({error}). Put that right, or run "
+            f"{_command(dataset, 'FOLDER')} elsewhere and set data.source.data_dir."
         ) from error
     return builder
+
+
+def _command(dataset: str, data_dir: str | None) -> str:
+    """Return what prepares a data set; not `tfds build`, which needs Apache Beam besides."""
+    there = "" if data_dir is None else f", data_dir='{data_dir}'"
+    code = f"import tensorflow_datasets as t; t.builder('{dataset}'{there}).download_and_prepare()"
+    return f'`python -c "{code}"`'
 
 
 def _features(
