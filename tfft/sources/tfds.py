@@ -91,8 +91,8 @@ def _builder(tfds: Any, dataset: str, data_dir: str | None, download: bool) -> A
     except tfds.core.DatasetNotFoundError as error:
         if not download:
             raise DataError(
-                f"{dataset}: not prepared in {data_dir or constants.DATA_DIR}. Run {_command(dataset, data_dir)}, "
-                "or set data.source.download to true."
+                f"{dataset}: not prepared in {data_dir or constants.DATA_DIR}. Run "
+                f"{_command(dataset, data_dir)}, or set data.source.download to true."
             ) from error
     except ValueError as error:
         reason = str(error).splitlines()[0]
