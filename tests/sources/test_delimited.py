@@ -532,3 +532,54 @@ def test_shared_chinese_reviews_have_one_that_is_empty(shared):
     good, reports = read(shared / "data" / "chnsenticorp_hotel" / "train.csv")
     assert len(good) == 6_213
     assert reports == [(5102, "'text' is empty")]
+
+
+TAGGED = {"text": pa.string(), "tags": pa.list_(pa.string())}
+
+
+@pytest.mark.parametrize(
+    ("separator", "field", "values"),
+    [
+        (None, "a b", ["a", "b"]),
+        (None, " a\u3000b\t", ["a", "b"]),
+        (None, "", []),
+        (None, " ", []),
+        ("|", "a|b c", ["a", "b c"]),
+        ("|", " a | b ", ["a", "b"]),
+        ("|", "a", ["a"]),
+        ("|", "", []),
+        ("|", "  ", []),
+        ("::", "a::b:c", ["a", "b:c"]),
+        (".", "a.b", ["a", "b"]),
+    ],
+)
+@pytest.mark.parametrize("bad", ["", ",x\n"])
+def test_a_field_of_several_values_is_split_on_both_paths(tmp_path, separator, field, values, bad):
+    path = file_of(tmp_path, f"text,tags\nq,{field}\n{bad}")
+    assert delimited._above_suspicion(path, TAGGED, ",", '"', "utf-8", separator) != bool(bad)
+    batches = list(delimited.rows(path, TAGGED, lambda *_: None, separator=separator))
+    assert {batch.schema.field("tags").type for batch in batches} == {pa.list_(pa.string())}
+    assert flat(batches) == [("q", values)]
+
+
+@pytest.mark.parametrize(("field", "place"), [("a||b", 2), ("|a", 1), ("a|", 2), ("a| |b", 2), ("|", 1)])
+def test_a_blank_among_several_values_is_reported(tmp_path, field, place):
+    path = file_of(tmp_path, f"text,tags\nq,{field}\nr,c\n")
+    reason = f"value {place} of 'tags' is empty"
+    assert read(path, TAGGED, separator="|") == ([("r", ["c"])], [(2, reason)])
+
+
+def test_a_separator_may_be_the_delimiter_of_a_quoted_field(tmp_path):
+    path = file_of(tmp_path, 'text,tags\nq,"a, b"\n')
+    assert read(path, TAGGED, separator=",") == ([("q", ["a", "b"])], [])
+
+
+def test_a_bad_byte_among_several_values_is_reported(tmp_path):
+    path = file_of(tmp_path, b"text,tags\nq,a \xff\nr,c\n")
+    reason = "a byte that is not utf-8; set data.source.encoding"
+    assert read(path, TAGGED) == ([("r", ["c"])], [(2, reason)])
+
+
+def test_a_list_column_may_stand_before_others(tmp_path):
+    path = file_of(tmp_path, "text,tags\nq,a b\n,c\n")
+    assert read(path, dict(reversed(TAGGED.items()))) == ([(["a", "b"], "q")], [(3, "'text' is empty")])

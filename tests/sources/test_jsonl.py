@@ -171,3 +171,57 @@ def test_any_table_written_by_the_json_module_is_read_back(tmp_path_factory, tab
 def test_shared_goemotions_has_the_rows_that_its_description_counts(shared, split, count):
     rows, reports = read(shared / "data" / "goemotions" / f"{split}.jsonl", {"text": pa.string()})
     assert (len(rows), reports) == (count, [])
+
+
+LIST = {"text": pa.string(), "labels": pa.list_(pa.string())}
+
+
+@pytest.mark.parametrize(
+    ("written", "values"),
+    [
+        ('["joy", "fear"]', ["joy", "fear"]),
+        ("[]", []),
+        ("[1, 2.50, true]", ["1", "2.50", "true"]),
+        ('["a b", " c"]', ["a b", " c"]),
+    ],
+)
+def test_lists_are_lists_of_text(tmp_path, written, values):
+    path = file_of(tmp_path, f'{{"text": "a", "labels": {written}}}\n')
+    batches = list(jsonl.rows(path, LIST, lambda *_: None))
+    assert batches[0].schema == pa.schema(list(LIST.items()))
+    assert batches[0].to_pylist() == [{"text": "a", "labels": values}]
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ('["x", ""]', "value 2 of 'labels' is empty"),
+        ('[" ", "x"]', "value 1 of 'labels' is empty"),
+        ("[null]", "value 1 of 'labels' is missing"),
+        ('[["x"]]', "value 1 of 'labels' must be text or a number, got list"),
+        ('["\\ud800"]', "value 1 of 'labels' holds half of a surrogate pair"),
+        ('"joy"', "'labels' must be a list, got \"joy\""),
+        ("true", "'labels' must be a list, got true"),
+        ('{"a": 1}', '\'labels\' must be a list, got {"a": "1"}'),
+        ("null", "'labels' is missing"),
+    ],
+)
+def test_a_bad_list_is_reported_with_its_line(tmp_path, written, reason):
+    good = '{"text": "a", "labels": []}\n'
+    path = file_of(tmp_path, f'{good}{{"text": "b", "labels": {written}}}\n{good}')
+    assert read(path, LIST) == ([("a", []), ("a", [])], [(2, reason)])
+
+
+@pytest.mark.parametrize(("split", "count"), [("train", 3_394), ("validation", 1_009), ("test", 1_287)])
+def test_shared_words_and_tags_are_of_equal_number(shared, split, count):
+    columns = dict.fromkeys(("tokens", "tags"), pa.list_(pa.string()))
+    rows, reports = read(shared / "data" / "wnut17_ner" / f"{split}.jsonl", columns)
+    assert (len(rows), reports) == (count, [])
+    assert all(len(tokens) == len(tags) > 0 for tokens, tags in rows)
+
+
+def test_shared_goemotions_has_the_labels_that_its_description_counts(shared):
+    rows, reports = read(shared / "data" / "goemotions" / "train.jsonl", LIST)
+    assert (len(rows), reports) == (43_410, [])
+    assert len({label for _, labels in rows for label in labels}) == 28
+    assert round(sum(len(labels) for _, labels in rows) / len(rows), 2) == 1.18

@@ -112,3 +112,8 @@ def test_any_lines_written_are_read_back(tmp_path_factory, texts):
 def test_shared_csv_read_as_lines_has_a_row_for_each_line(shared):
     texts, reports = read(shared / "data" / "hwu64" / "test.csv")
     assert (len(texts), reports) == (1 + 1_076, [])
+
+
+def test_lists_are_refused(tmp_path):
+    with pytest.raises(DataError, match="plain lines hold text only"):
+        read(file_of(tmp_path, "a\n"), {"text": pa.list_(pa.string())})

@@ -203,7 +203,8 @@ def test_a_missing_column_is_an_error_with_those_there_are(tmp_path):
     with pytest.raises(DataError) as caught:
         read(path)
     assert str(caught.value) == (
-        f"{path}: no column 'label'; the columns are 'text', 'intent'. Set data.text_column and data.label_column."
+        f"{path}: no column 'label'; the columns are 'text', 'intent'. "
+        "Set data.text_column and data.label_column."
     )
 
 
@@ -225,7 +226,8 @@ def test_a_column_of_another_type_is_an_error(tmp_path, values, kind, told):
     path = file_of(tmp_path, {"text": ["a"], "label": values})
     with pytest.raises(DataError) as caught:
         read(path, {"text": TEXT, "label": kind})
-    assert str(caught.value).startswith(f"{path}: the column 'label' holds {told} Name another column")
+    shown = str(caught.value).replace("item:", "element:")  # as older releases of pyarrow write it
+    assert shown.startswith(f"{path}: the column 'label' holds {told} Name another column")
 
 
 @pytest.mark.parametrize("content", [b"", b"text,label\na,x\n", b"PAR1 or not PAR1"])

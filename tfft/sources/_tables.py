@@ -123,7 +123,7 @@ def _texts(values: pa.Array) -> pa.Array:
         values = values.dictionary_decode()
     if pa.types.is_floating(values.type):
         numbers = values.to_numpy(zero_copy_only=False)
-        # Arrow writes 1.0 as `1`; numpy knows the fewest digits of a float32, and Python when to write an `e`.
+        # Arrow writes 1.0 as `1`; numpy knows the fewest digits of a float32, Python when to write an `e`.
         texts = [repr(float(text)) for text in numbers.astype(str)]
         return pa.array(texts, pa.string(), mask=~np.isfinite(numbers))
     if _is_any(values.type, (*_BINARY, *_TEXT)):  # a file's text need not be UTF-8, whatever its type says

@@ -60,6 +60,11 @@ def rows(
             # One order of the rows, whatever the machine; the rows are read once.
             read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
         )
+    except NotImplementedError as error:
+        raise DataError(
+            f"{dataset}: prepared in a format that cannot be streamed ({error}). Remove it, and run "
+            f"{_command(dataset, data_dir)}."
+        ) from error
     except ValueError as error:
         raise DataError(
             f"{dataset}: no split {where!r} ({error}). Expected one of {', '.join(builder.info.splits)}, or "
@@ -85,10 +90,9 @@ def _builder(tfds: Any, dataset: str, data_dir: str | None, download: bool) -> A
         return builder_from_files(dataset, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError as error:
         if not download:
-            there = "" if data_dir is None else f" --data_dir={data_dir}"
             raise DataError(
-                f"{dataset}: not prepared in {data_dir or constants.DATA_DIR}. Prepare it with "
-                f"`tfds build {dataset}{there}`, or set data.source.download to true."
+                f"{dataset}: not prepared in {data_dir or constants.DATA_DIR}. Run "
+                f"{_command(dataset, data_dir)}, or set data.source.download to true."
             ) from error
     except ValueError as error:
         reason = str(error).splitlines()[0]
@@ -107,10 +111,17 @@ def _builder(tfds: Any, dataset: str, data_dir: str | None, download: bool) -> A
         raise DataError(f"{dataset}: TensorFlow Datasets has no data set of this name.{hint}") from error
     except (AssertionError, ImportError, OSError, tf.errors.OpError) as error:
         raise DataError(
-            f"{dataset}: could not be downloaded and prepared ({error}). Put that right, or prepare it "
-            f"elsewhere with `tfds build {dataset}` and set data.source.data_dir."
+            f"{dataset}: could not be downloaded and prepared ({error}). Put that right, or run "
+            f"{_command(dataset, 'FOLDER')} elsewhere and set data.source.data_dir."
         ) from error
     return builder
+
+
+def _command(dataset: str, data_dir: str | None) -> str:
+    """Return what prepares a data set; not `tfds build`, which needs Apache Beam besides."""
+    there = "" if data_dir is None else f", data_dir='{data_dir}'"
+    code = f"import tensorflow_datasets as t; t.builder('{dataset}'{there}).download_and_prepare()"
+    return f'`python -c "{code}"`'
 
 
 def _features(
@@ -132,8 +143,9 @@ def _schema(
     """Return all columns, with the types of those asked for: others may have none in Arrow."""
 
     def kind(feature: Any, depth: int) -> pa.DataType:
-        is_text = feature.np_dtype.__name__ in ("object_", "str_", "bytes_")
-        found = pa.string() if is_text else pa.from_numpy_dtype(feature.np_dtype)
+        dtype = np.dtype(feature.np_dtype)
+        has_names = isinstance(feature, tfds.features.ClassLabel)
+        found = pa.string() if has_names or dtype.kind in "OSU" else pa.from_numpy_dtype(dtype)
         for _ in range(depth + len(feature.shape)):
             found = pa.list_(found)
         return found
