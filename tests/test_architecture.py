@@ -67,6 +67,8 @@ ALLOWED = {
     "weight_average": {"callbacks"},
     # What a report is, is declared where tasks are.
     "evaluation": {"tasks"},
+    "evaluation_of_label_sets": {"tasks"},
+    "evaluation_of_numbers": {"tasks"},
     # The columns of a row are joined to the texts that it cuts.
     "preprocessor": {"inputs"},
     # Rows, token ids and outputs lie in files of the cache.
@@ -79,7 +81,7 @@ ALLOWED = {
 }
 ALLOWED_IN_FOLDERS = {
     # The command line asks for a config and hands it to the story; __init__ for the version.
-    "cli": {"", "cli", "config", "finished", "plugins", "run"},
+    "cli": {"", "cli", "config", "finished", "plugins", "run", "sources"},
     # What a plug-in is given or gives back is declared by its family's __init__.
     "callbacks": {"callbacks", "weight_average"},
     "losses": {"losses"},
@@ -91,7 +93,15 @@ ALLOWED_IN_FOLDERS = {
     # Those with types of their own tell them as text in one way.
     "sources": {"sources", "sources._tables"},
     # A task says how its targets are read and its answers measured; each way is a step of its own.
-    "tasks": {"evaluation", "labels", "numbers", "tasks", "threshold"},
+    "tasks": {
+        "evaluation",
+        "evaluation_of_label_sets",
+        "evaluation_of_numbers",
+        "labels",
+        "numbers",
+        "tasks",
+        "threshold",
+    },
     # A stage that is written out is a section of the config.
     "unfreezing": {"plugins", "unfreezing"},
 }

@@ -1,4 +1,4 @@
-"""Tests of what all losses have in common."""
+"""Tests of what all losses have in common, and those of one label."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tfft import plugins
 from tfft.losses import cross_entropy, focal, logit_adjusted
 
-NAMES = plugins.names("losses")
+NAMES = [name for name in plugins.names("losses") if plugins.module("losses", name).OF == "label"]
 COUNTS = [5, 1, 14]
 # All pairs of a label and logits between which the answer is certain, open, or certainly wrong.
 EXTREMES = np.array(
@@ -76,3 +76,32 @@ def test_at_their_neutral_setting_all_are_cross_entropy(seed, tau):
         cross_entropy.build([1, 2, 3], label_smoothing=0.0),
     ):
         np.testing.assert_allclose(other(labels, logits), plain, rtol=1e-5, atol=1e-5)
+
+
+def targets_of(kind, logits):
+    """Return targets for rows of logits, and the logits that such a loss takes."""
+    ids = np.tile([0, 1, 2], len(logits) // 3).astype("int32")
+    return {
+        "label": (ids, logits),
+        "labels": (np.eye(3, dtype="float32")[ids], logits),
+        "number": (ids.astype("float32"), logits[:, :1]),
+        "rank": (ids, logits[:, :2]),
+    }[kind]
+
+
+@pytest.mark.parametrize("name", plugins.names("losses"))
+def test_every_loss_is_finite_and_that_of_each_row_alone(name):
+    targets, logits = targets_of(plugins.module("losses", name).OF, LOGITS)
+    loss = plugins.load("losses", name)(COUNTS)
+    losses, slope = gradient(loss, targets, logits)
+    assert losses.shape == (len(targets),)
+    assert np.isfinite(losses).all()
+    assert np.isfinite(slope).all()
+    targets, logits = tf.constant(targets), tf.constant(logits)
+    alone = tf.concat([loss(targets[i : i + 1], logits[i : i + 1]) for i in range(len(targets))], axis=0)
+    np.testing.assert_allclose(losses, alone, rtol=1e-5, atol=1e-6)
+
+
+def test_every_kind_of_target_has_a_loss():
+    kinds = {plugins.load("tasks", name)().kind for name in plugins.names("tasks")}
+    assert {plugins.module("losses", name).OF for name in plugins.names("losses")} == kinds

@@ -57,7 +57,7 @@ def command(where, texts, file, columns, input_format, form):
         raise DataError(f"{file}: no such file.")
     import pyarrow as pa
 
-    from tfft import finished, plugins
+    from tfft import finished, plugins, sources
 
     def refuse(line, reason):
         raise DataError(f"{file}:{line}: {reason}. The rows above it are answered.")
@@ -70,7 +70,7 @@ def command(where, texts, file, columns, input_format, form):
         batches = iter([pa.record_batch({found.columns[0]: list(texts)})])
     else:
         path = Path("/dev/stdin") if str(file) == "-" else file
-        form_of_input = input_format or _FORMATS.get("".join(file.suffixes[:1]), "lines")
+        form_of_input = input_format or _FORMATS.get(sources.suffix(file), "lines")
         settings = {"delimiter": "\t"} if form_of_input == "tsv" else {}
         rows = plugins.load(
             "sources", {"csv": "delimited", "tsv": "delimited"}.get(form_of_input, form_of_input)

@@ -85,8 +85,8 @@ def open_bytes(path: Path) -> BinaryIO:
         )
     if path.is_dir():
         raise DataError(
-            f"{path}: expected a file, got a folder. Name the files in it, as in {path}/*, or set data.source "
-            "to folder or parquet."
+            f"{path}: expected a file, got a folder. Name the files in it, as in {path}/*, or "
+            "set data.source to folder or parquet."
         )
     codec = _CODECS.get(path.suffix.lower())
     if codec is None:

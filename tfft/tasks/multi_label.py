@@ -100,14 +100,14 @@ def _check(facts: Facts, targets: Any, positive: str | None) -> None:
 def _tune(
     logits: Any, targets: Any, facts: Facts, positive: str | None, metric: str
 ) -> tuple[list[float], str]:
-    from tfft import label_sets
+    from tfft import evaluation_of_label_sets
 
-    margins = label_sets.tune(logits, targets)
+    margins = evaluation_of_label_sets.tune(logits, targets)
     shifted = sum(margin != 0 for margin in margins)
     return margins, f"Thresholds: {shifted} of {len(margins)} labels have one of their own, the rest one half"
 
 
 def _report(logits: Any, targets: Any, facts: Facts, decision: Any, texts: Any, title: str) -> Report:
-    from tfft import label_sets
+    from tfft import evaluation_of_label_sets
 
-    return label_sets.report(logits, targets, texts, facts.labels, decision, title)
+    return evaluation_of_label_sets.report(logits, targets, texts, facts.labels, decision, title)

@@ -8,6 +8,8 @@ above it.
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from tfft.errors import SettingError
 from tfft.tasks import Facts, Outputs, Report, Task, undecided
 
@@ -85,7 +87,7 @@ def _outputs(facts: Facts, decision: Any) -> Outputs:
         return tf.stack(falling, axis=1)
 
     def answered(logits: Any) -> Any:
-        return tf.reduce_sum(tf.cast(above(logits) >= 0.5, tf.int32), axis=1)
+        return tf.reduce_sum(tf.math.cumprod(tf.cast(logits >= 0, tf.int32), axis=1), axis=1)
 
     def answer(logits: Any) -> dict[str, Any]:
         passed = above(logits)
@@ -100,20 +102,20 @@ def _outputs(facts: Facts, decision: Any) -> Outputs:
         }
 
     def loss(ids: Any, logits: Any) -> Any:
-        is_above = tf.cast(tf.reshape(ids, [-1, 1]) > tf.range(steps), tf.float32)
+        is_above = tf.cast(tf.cast(tf.reshape(ids, [-1, 1]), tf.int32) > tf.range(steps), tf.float32)
         return tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(is_above, logits), axis=1)
 
     class Mae(keras.metrics.Mean):
         """Mean distance of the answer from the truth, in places of the order."""
 
         def update_state(self, ids, logits, sample_weight=None):
-            return super().update_state(tf.abs(answered(logits) - tf.reshape(ids, [-1])))
+            return super().update_state(tf.abs(answered(logits) - tf.cast(tf.reshape(ids, [-1]), tf.int32)))
 
     class Accuracy(keras.metrics.Mean):
         """Share of the rows with the right answer."""
 
         def update_state(self, ids, logits, sample_weight=None):
-            return super().update_state(answered(logits) == tf.reshape(ids, [-1]))
+            return super().update_state(answered(logits) == tf.cast(tf.reshape(ids, [-1]), tf.int32))
 
     return Outputs(
         size=steps,
@@ -125,6 +127,8 @@ def _outputs(facts: Facts, decision: Any) -> Outputs:
 
 
 def _report(logits: Any, ids: Any, facts: Facts, decision: Any, texts: Any, title: str) -> Report:
-    from tfft import ranks
+    from tfft import evaluation_of_numbers
 
-    return ranks.report(logits, ids, texts, facts.labels, title)
+    # Above a step is who is above all those below it, as in the answer.
+    predicted = np.cumprod(logits >= 0, axis=1).sum(axis=1)
+    return evaluation_of_numbers.report_ranks(predicted, ids, texts, facts.labels, title)

@@ -57,7 +57,7 @@ def _outputs(facts: Facts, decision: Any) -> Outputs:
 
 
 def _report(logits: Any, targets: Any, facts: Facts, decision: Any, texts: Any, title: str) -> Report:
-    from tfft import numbers
+    from tfft import evaluation_of_numbers
 
-    units = (values * facts.scale + facts.mean for values in (logits[:, 0], targets))
-    return numbers.report(*units, texts, title)
+    predicted, true = (values * facts.scale + facts.mean for values in (logits[:, 0], targets))
+    return evaluation_of_numbers.report(predicted, true, texts, title)
