@@ -75,6 +75,8 @@ ALLOWED = {
     "splits": {"cache", "fingerprint", "spill"},
     "token_ids": {"cache", "fingerprint", "ragged"},
     "inference": {"cache", "spill"},
+    # Weights, too, are numbers in text.
+    "imbalance": {"numbers"},
     "dataset": {"ragged"},
     # What a loss and a regularizer are is declared by their families.
     "learner": {"losses", "regularizers"},

@@ -49,6 +49,7 @@ def make(preset, *, dropout=0.0, micro=None, regularizers=(), loss="cross_entrop
         head=top.weights,
         token_embedding=body.token_embedding.embeddings,
         learned=lambda: learner.trainable_variables,
+        kind="label",
         step=optimizer._iterations,
         seed=0,
     )

@@ -29,7 +29,7 @@ def rows_of(counts, source=None):
 
 
 def set_aside(rows, fraction, **settings):
-    return splits.set_aside(rows, fraction, strata=rows.table["label"].to_numpy(), **settings)
+    return splits.set_aside(rows, fraction, strata=rows.table["label"], **settings)
 
 
 def both(rows):

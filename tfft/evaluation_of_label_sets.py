@@ -67,9 +67,12 @@ def score(
     )
     counts = (truth & answers).sum(axis=1), answers.sum(axis=1) + truth.sum(axis=1)
     random = np.random.default_rng(0)
-    draws = random.integers(0, len(truth), (_DRAWS, len(truth)))
-    hits, all_of_both = (count[draws].sum(axis=1) for count in counts)
-    low, high = np.percentile(2 * hits / np.maximum(all_of_both, 1), (2.5, 97.5))
+    drawn = []
+    for _ in range(_DRAWS):
+        rows = random.integers(0, len(truth), len(truth))
+        hits, all_of_both = (int(count[rows].sum()) for count in counts)
+        drawn.append(2 * hits / max(all_of_both, 1))
+    low, high = np.percentile(drawn, (2.5, 97.5))
     occurs = support > 0
     return {
         "rows": len(truth),

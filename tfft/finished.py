@@ -222,7 +222,7 @@ def read_splits(settings: Config) -> dict[str, splits.Rows]:
             rows["train"], rows[split] = splits.set_aside(
                 rows["train"],
                 origin,
-                strata=rows["train"].table["label"].to_numpy() if has_label else None,
+                strata=rows["train"].table["label"] if has_label else None,
                 seed=settings.training.seed,
                 split=split,
             )

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tfft import numbers
 from tfft.errors import DataError, SettingError
 
 
@@ -68,11 +68,8 @@ def row_weights(column: pa.ChunkedArray, where: str) -> np.ndarray:
     Raises:
         DataError: A weight is not a finite number above 0.
     """
-    text = pc.utf8_trim_whitespace(column)
-    is_number = pc.match_substring_regex(text, r"^[+]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$").to_numpy()
-    weights = np.zeros(len(column))
-    weights[is_number] = pc.cast(text.filter(pa.array(is_number)), pa.float64()).to_numpy()
-    bad = np.flatnonzero(~(np.isfinite(weights) & (weights > 0)))
+    weights = numbers.read(column)
+    bad = np.flatnonzero(~(weights > 0))
     if len(bad):
         raise DataError(
             f"{where}: row {bad[0] + 1} has the weight {column[int(bad[0])].as_py()!r}, "

@@ -13,7 +13,7 @@ def collect(column: pa.ChunkedArray) -> tuple[float, float]:
     Raises:
         DataError: A value is no number, or all are equal.
     """
-    numbers = _read(column, "data.train")
+    numbers = _all(column, "data.train")
     if numbers.min() == numbers.max():
         raise DataError(
             f"data.train: all rows have the number {numbers[0]:g}; there is nothing to learn. "
@@ -28,16 +28,22 @@ def encode(column: pa.ChunkedArray, mean: float, scale: float, where: str) -> np
     Raises:
         DataError: A value is no number; `where` tells the key or file that it comes from.
     """
-    return ((_read(column, where) - mean) / scale).astype(np.float32)
+    return ((_all(column, where) - mean) / scale).astype(np.float32)
 
 
-def _read(column: pa.ChunkedArray, where: str) -> np.ndarray:
+def read(column: pa.ChunkedArray) -> np.ndarray:
+    """Return the numbers in a column of texts, float64 `[rows]`, NaN for what is no finite number."""
     text = pc.utf8_trim_whitespace(column)
     pattern = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
     is_number = pc.match_substring_regex(text, pattern).to_numpy()
     numbers = np.full(len(column), np.nan)
     numbers[is_number] = pc.cast(text.filter(pa.array(is_number)), pa.float64()).to_numpy()
-    bad = np.flatnonzero(~np.isfinite(numbers))
+    return np.where(np.isfinite(numbers), numbers, np.nan)
+
+
+def _all(column: pa.ChunkedArray, where: str) -> np.ndarray:
+    numbers = read(column)
+    bad = np.flatnonzero(np.isnan(numbers))
     if len(bad):
         raise DataError(
             f"{where}: row {bad[0] + 1} has {column[int(bad[0])].as_py()!r} where a number is expected "

@@ -455,6 +455,7 @@ def _learn_by(
         head=model.head.weights,
         token_embedding=model.token_embedding,
         learned=lambda: learner.trainable_variables,
+        kind=task.kind,
         step=optimizer._iterations,
         seed=training.seed,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from sklearn.model_selection import train_test_split
 
 from tfft import cache, fingerprint, spill
@@ -76,7 +77,7 @@ def read(
 
 
 def set_aside(
-    rows: Rows, fraction: float, *, strata: np.ndarray | None, seed: int, split: str
+    rows: Rows, fraction: float, *, strata: pa.ChunkedArray | None, seed: int, split: str
 ) -> tuple[Rows, Rows]:
     """Return the rows that stay and the share set aside.
 
@@ -121,18 +122,19 @@ def _spilled(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pa.Table:
 
 
 def _stratified(
-    strata: np.ndarray, wanted: int, fraction: float, seed: int, split: str
+    strata: pa.ChunkedArray, wanted: int, fraction: float, seed: int, split: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    names, counts = np.unique(strata, return_counts=True)
-    if counts.min() >= 2 and min(wanted, len(strata) - wanted) >= len(names):
-        stay, aside = train_test_split(
-            np.arange(len(strata)), test_size=wanted, random_state=seed, stratify=strata
-        )
-        if all(len(np.unique(strata[side])) == len(names) for side in (stay, aside)):
+    distinct = pc.unique(strata)
+    names = distinct.take(pc.sort_indices(distinct))
+    ids = pc.index_in(strata, value_set=names).to_numpy()
+    counts = np.bincount(ids)
+    if counts.min() >= 2 and min(wanted, len(ids) - wanted) >= len(names):
+        stay, aside = train_test_split(np.arange(len(ids)), test_size=wanted, random_state=seed, stratify=ids)
+        if all(len(np.unique(ids[side])) == len(names) for side in (stay, aside)):
             return stay, aside
-    rarest = names[counts.argmin()]
+    rarest = names[int(counts.argmin())].as_py()
     raise DataError(
-        f"data.{split}: {fraction} of {len(strata)} rows cannot hold each of {len(names)} labels "
+        f"data.{split}: {fraction} of {len(ids)} rows cannot hold each of {len(names)} labels "
         f"on both sides (the rarest, {rarest!r}, has {counts.min()}). Raise the fraction, add rows, "
         f"or name a file."
     )

@@ -22,6 +22,7 @@ def large(seed=0, rows=50):
         head=[],
         token_embedding=other,
         learned=lambda: [kernel, other],
+        kind="label",
         step=tf.Variable(0, dtype=tf.int64),
         seed=seed,
     )

@@ -1,5 +1,7 @@
 """Tests of tfft/regularizers/r_drop.py, with the divergence taken anew in float64 NumPy."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -79,3 +81,18 @@ def test_logits_that_are_far_apart_leave_the_loss_finite():
     row = Batch(tf.constant([[5]]), tf.constant([1]), tf.constant([1.0]), tf.constant(1.0))
     loss, _ = r_drop.build(toy().parts, alpha=1.0).loss(inner)(row)
     assert float(loss) == pytest.approx(60.0)  # 1/4 * 2 * 120
+
+
+@pytest.mark.parametrize("kind", ["labels", "rank", "number"])
+def test_of_other_targets(kind):
+    given = np.random.default_rng(0).normal(0, 2, (8, 2))
+
+    def inner(both):
+        return tf.constant(1.5), tf.constant(given, tf.float32)
+
+    loss, _ = r_drop.build(dataclasses.replace(toy().parts, kind=kind), alpha=2.0).loss(inner)(batch())
+    apart = (given[:4] - given[4:]) ** 2
+    if kind != "number":
+        p, q = special.expit(given[:4]), special.expit(given[4:])
+        apart = sum(special.rel_entr(a, b) for a, b in ((p, q), (q, p), (1 - p, 1 - q), (1 - q, 1 - p)))
+    assert float(loss) == pytest.approx(1.5 + 2 / 4 * float((WEIGHTS * apart.sum(axis=1)).sum()), rel=1e-5)

@@ -57,6 +57,7 @@ def test_every_regularizer_trains_a_real_model_otherwise_than_none(name, micro):
             head=head,
             token_embedding=tokens.embeddings,
             learned=lambda: made.trainable_variables,
+            kind="label",
             step=optimizer._iterations,
             seed=0,
         )

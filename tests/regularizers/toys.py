@@ -47,6 +47,7 @@ def toy(*, seed=7, drop=0.0):
         head=head.weights,
         token_embedding=tokens.embeddings,
         learned=lambda: learned,
+        kind="label",
         step=step,
         seed=seed,
     )

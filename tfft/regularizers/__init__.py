@@ -12,7 +12,7 @@ class Batch(NamedTuple):
 
     Attributes:
         inputs: Tensors by name, or one tensor; the first dimension counts rows.
-        labels: Label ids, int32 `[N]`.
+        labels: Targets, such as label ids, int32 `[N]`.
         weights: Each row's share in the loss of the optimizer step, float32 `[N]`; its
             weight over the rows of the step.
         share: The rows of this batch over those of the step, a float32 scalar, by which
@@ -26,7 +26,7 @@ class Batch(NamedTuple):
 
 
 Loss = Callable[[Batch], tuple[Any, Any]]
-"""A batch to its loss, a float32 scalar, and its logits `[N, labels]`."""
+"""A batch to its loss, a float32 scalar, and its logits `[N, …]`."""
 
 Gradients = Callable[[Batch], tuple[Any, Any, list[Any]]]
 """A batch to its loss, its logits and the gradient of every variable that trains now."""
@@ -42,6 +42,7 @@ class Parts:
         token_embedding: The table of token vectors.
         learned: The variables whose gradients `Gradients` returns, in their order;
             asked anew whenever the step is traced.
+        kind: What a target is, as the task has it: `label`, `labels`, `rank` or `number`.
         step: Steps so far, an integer variable.
         seed: Of the run.
     """
@@ -50,6 +51,7 @@ class Parts:
     head: Sequence[Any]
     token_embedding: Any
     learned: Callable[[], Sequence[Any]]
+    kind: str
     step: Any
     seed: int
 

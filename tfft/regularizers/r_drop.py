@@ -16,8 +16,10 @@ def build(parts: Parts, /, *, alpha: Annotated[float, Field(gt=0)] = 1.0) -> Reg
 
     The loss is the mean of the two passes' losses plus alpha / 4 times the sum of the
     two Kullback-Leibler divergences: half of the paper's, which sums the two losses,
-    so that the gradient has the size that it has without R-Drop. Without dropout the
-    passes are equal and there is nothing to agree on.
+    so that the gradient has the size that it has without R-Drop. Where each logit answers
+    a question of its own, the divergences are those of all questions; of numbers it is
+    the squared difference, as in the paper's regression. Without dropout the passes are
+    equal and there is nothing to agree on.
 
     Args:
         alpha: Weight of the divergence; the paper has 1 to 5.
@@ -30,11 +32,25 @@ def build(parts: Parts, /, *, alpha: Annotated[float, Field(gt=0)] = 1.0) -> Reg
             labels, weights = (tf.concat([x, x], axis=0) for x in (batch.labels, batch.weights))
             loss, logits = inner(Batch(both, labels, weights / 2, batch.share))
             first, second = tf.split(logits, 2, axis=0)
-            # KL(p|q) + KL(q|p) = sum (p - q) (log p - log q)
-            logs = tf.nn.log_softmax(first) - tf.nn.log_softmax(second)
-            apart = tf.reduce_sum((tf.nn.softmax(first) - tf.nn.softmax(second)) * logs, axis=-1)
+            apart = tf.reduce_sum(difference(first, second), axis=-1)
             return loss + alpha / 4 * tf.reduce_sum(batch.weights * apart), first
 
         return twice
+
+    def of_softmax(first, second):
+        # KL(p|q) + KL(q|p) = sum (p - q) (log p - log q)
+        logs = tf.nn.log_softmax(first) - tf.nn.log_softmax(second)
+        return (tf.nn.softmax(first) - tf.nn.softmax(second)) * logs
+
+    def of_sigmoids(first, second):
+        # For p and 1 - p the same sum is (p - q) (logit p - logit q).
+        return (tf.nn.sigmoid(first) - tf.nn.sigmoid(second)) * (first - second)
+
+    def of_numbers(first, second):
+        return tf.square(first - second)
+
+    difference = {
+        "label": of_softmax, "labels": of_sigmoids, "rank": of_sigmoids, "number": of_numbers
+    }[parts.kind]  # fmt: skip
 
     return Regularizer(loss=around)
