@@ -123,9 +123,8 @@ def main(count: int) -> None:
         many, few = found[count], found[1000]
         print(f"| {count:,} rows | |\n|---|---|")
         for kind, told in (("VmRSS", "resident"), ("RssAnon", "of which anonymous")):
-            print(
-                f"| most memory beyond 1,000 rows, {told} | {many['most'][kind] - few['most'][kind]:,.0f} MiB |"
-            )
+            more = many["most"][kind] - few["most"][kind]
+            print(f"| most memory beyond 1,000 rows, {told} | {more:,.0f} MiB |")
         for name, told in (("tfft.splits.read", "read"), ("tfft.token_ids.of", "tokenised")):
             print(f"| {told} | {count / many['seconds'][name]:,.0f} rows/s |")
         print(f"| whole run, one epoch | {many['seconds']['whole run']:,.0f} s |")
