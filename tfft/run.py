@@ -3,7 +3,7 @@
 import functools
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from tfft import (
     splits,
     tables,
     token_ids,
+    truncation,
 )
 from tfft.callbacks import Fitting
 from tfft.classifier import Classifier
@@ -38,7 +39,6 @@ from tfft.learner import Learner
 from tfft.learning_rates import Schedule
 from tfft.losses import RowLoss
 from tfft.phases import Phase
-from tfft.preprocessor import Preprocessor
 from tfft.ragged import Ragged
 from tfft.regularizers import Parts
 from tfft.tasks import Facts, Task
@@ -136,7 +136,13 @@ def train(settings: Config, name: str = "run") -> Run:
         plan = _plan(settings, model, len(targets["train"]))
         run_folder.write_json(directory / "layers.json", _show(plan, model))
         tokens = {split: finished.tokenize(model, part.table) for split, part in rows.items()}
-        _tell_truncation(tokens["train"], model.preprocessor)
+        lengths = token_ids.lengths(tokens["train"])
+        members = _members(task, targets["train"], facts)
+        cut = truncation.measure(lengths, model.preprocessor.room(), members)
+        run_folder.write_json(directory / "lengths.json", cut)
+        _log.info(truncation.headline(cut))
+        if cut["cut"] and cut["labels"]:
+            _log.info(tables.text(truncation.table(cut)))
 
         for name_of_file, content in model.preprocessor.tokenizer.files.items():
             run_folder.write_bytes((directory / run_folder.DESCRIPTION).with_name(name_of_file), content)
@@ -241,14 +247,10 @@ def _from_preset(settings: Config, facts: Facts) -> Classifier:
     )
 
 
-def _tell_truncation(tokens: Sequence[Ragged], preprocessor: Preprocessor) -> None:
-    sequence_length = preprocessor.sequence_length
-    lengths = token_ids.lengths(tokens) + (sequence_length - preprocessor.room())
-    cut = int((lengths > sequence_length).sum())
-    _log.info(
-        f"Tokens a row: median {int(np.median(lengths))}, longest {lengths.max()}; "
-        f"{cut} of {len(lengths)} training rows are cut at {sequence_length}"
-    )
+def _members(task: Task, targets: np.ndarray, facts: Facts) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield for each label its name, and which rows have it, bool `[rows]`."""
+    for index, name in enumerate(facts.labels):
+        yield name, targets[:, index] > 0 if task.kind == "labels" else targets == index
 
 
 def _plan(settings: Config, model: Classifier, rows: int) -> Plan:

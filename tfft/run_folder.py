@@ -3,6 +3,7 @@
 config.yaml        the resolved config
 environment.json   versions, platform, git state
 data.json          path, hash and row count of every split, bad rows
+lengths.json       tokens of the training rows, and what is cut off them, in all and of each label
 layers.json        the table of layers, parameters and learning rates
 model/             description.json, best.weights.h5, proof_rows.json, and the tokenizer's files:
                    vocabulary.txt, or vocab.json and merges.txt, or vocabulary.spm
