@@ -21,9 +21,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from pydantic_core import PydanticCustomError
 
 FUNCTIONS = {
+    "augmentations": "build",
     "callbacks": "build",
     "losses": "build",
     "optimizers": "build",
+    "preparation": "build",
     "presets": "folder",
     "regularizers": "build",
     "schedules": "build",
