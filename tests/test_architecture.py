@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "tfft"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 STEPS = {file.stem for file in PACKAGE.glob("[a-z]*.py")} - {"run", "setting_problems", "yaml_file"} | {
-    "callbacks", "losses", "regularizers", "sources", "tasks", "unfreezing"
+    "callbacks", "losses", "preparation", "regularizers", "sources", "tasks", "unfreezing"
 }  # fmt: skip
 
 # What a file may import from tfft besides errors, each with its reason.
@@ -49,6 +49,7 @@ ALLOWED = {
         "layer_groups",
         "lora",
         "plugins",
+        "preparation",
         "preprocessor",
         "saved_model",
         "sentence_piece",
@@ -88,6 +89,7 @@ ALLOWED_IN_FOLDERS = {
     "callbacks": {"callbacks", "weight_average"},
     "losses": {"losses"},
     "optimizers": {"optimizers"},
+    "preparation": {"preparation"},
     # What is fetched is kept in the cache.
     "presets": {"cache"},
     "regularizers": {"regularizers"},

@@ -34,6 +34,7 @@ SETTINGS = {
     "task": {"name": "text_classification"},
     "facts": Facts(("bad", "good")),
     "inputs": inputs.read("text"),
+    "preparation": [],
     "truncation": "head",
     "reinitialize_blocks": 0,
     "lora_settings": None,

@@ -67,6 +67,7 @@ def test_the_smallest_config_is_completed(folder):
             "dropout": None,
             "reinitialize_blocks": 0,
         },
+        "preparation": [],
         "freeze": "none",
         "unfreezing": None,
         "lora": None,

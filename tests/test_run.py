@@ -247,6 +247,7 @@ def test_reinitialized_blocks_lose_the_pretrained_weights_and_others_keep_them(t
             str(tiny_preset), sha256=None, sequence_length=16, dropout=None, pooling="pooler",
             head_settings={"hidden_layers": [], "activation": "gelu", "dropout": 0.1, "initializer": "zeros"},
             task={"name": "text_classification"}, facts=Facts(("a", "b")), inputs=inputs.read("text"),
+            preparation=[],
             truncation="head", reinitialize_blocks=blocks,
             lora_settings=None, precision="float32",
         )  # fmt: skip

@@ -149,6 +149,22 @@ def test_one_label_of_a_pair(tmp_path, tiny_preset):
     )
 
 
+def test_texts_are_prepared_in_training_and_in_the_export_alike(toy_config, tmp_path, monkeypatch):
+    monkeypatch.undo()  # the clean process has the lookup table of the stop words, too
+    (tmp_path / "words.txt").write_text("film\nplot\n")
+    finished = tfft.train(
+        toy_config,
+        [f"preparation=[html_entities, {{name: stop_words, words: {tmp_path}/words.txt}}]",
+         "optimizer.learning_rate=0.02", "training.epochs=4"],
+    )  # fmt: skip
+    (tmp_path / "words.txt").unlink()  # the words are in the run and in the export
+    rows = ["good", "the film was g&#111;od", "awful", "the plot was &#97;wful"]
+    answers = both_answer_alike(finished, rows)
+    assert answers[0] == answers[1]
+    assert answers[2] == answers[3]
+    assert answers[0]["score"] != answers[2]["score"]
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [

@@ -24,6 +24,7 @@ from tfft import (
     head,
     lora,
     plugins,
+    preparation,
     preprocessor,
     saved_model,
     sentence_piece,
@@ -84,6 +85,7 @@ def from_preset(
     task: Mapping[str, Any],
     facts: Facts,
     inputs: Inputs,
+    preparation: Sequence[Mapping[str, Any]],
     reinitialize_blocks: int,
     lora_settings: Mapping[str, Any] | None,
     precision: str,
@@ -101,6 +103,7 @@ def from_preset(
         task: `name` and arguments of a task.
         facts: Of the target.
         inputs: What a row gives to the model.
+        preparation: `name` and arguments of each step that cleans a text.
         reinitialize_blocks: Blocks from the top that get random weights, and the pooler with them.
         lora_settings: Arguments of `lora.enable`, or None.
         precision: Keras's name of the types of computation and variables.
@@ -154,6 +157,7 @@ def from_preset(
             "truncation": truncation,
         },
         "inputs": asdict(inputs),
+        "preparation": [dict(step) for step in preparation],
         "pooling": pooling,
         "head": dict(head_settings),
         "task": dict(task),
@@ -290,6 +294,12 @@ def _place(preset: str) -> Any:
     )
 
 
+def _preparing(steps: Sequence[Mapping[str, Any]]) -> preparation.Step:
+    """Return the steps that clean a text as one; the name of each stands among its arguments."""
+    arguments = [dict(step) for step in steps]
+    return preparation.chain([plugins.load("preparation", step.pop("name"))(**step) for step in arguments])
+
+
 def _assemble(body: keras.Model, tokenizer: Any, description: Mapping[str, Any]) -> Classifier:
     facts = Facts(**description["facts"] | {"labels": tuple(description["facts"]["labels"])})
     task_settings = dict(description["task"])
@@ -312,6 +322,7 @@ def _assemble(body: keras.Model, tokenizer: Any, description: Mapping[str, Any])
             tokenizer,
             preprocessor.Frame(**settings["frame"]),
             settings["sequence_length"],
+            prepare=_preparing(description["preparation"]),
             truncation=settings["truncation"],
             inputs=encoder.input,
             is_full=backbone.mixes_padding(body),

@@ -109,6 +109,7 @@ class ScheduleSettings(PluginSettings):
 if TYPE_CHECKING:  # to a type checker, a choice is what its plug-ins have in common
     Callback = PluginSettings
     Loss = PluginSettings
+    Preparation = PluginSettings
     Regularizer = PluginSettings
     Source = PluginSettings
     Task = PluginSettings
@@ -118,6 +119,7 @@ if TYPE_CHECKING:  # to a type checker, a choice is what its plug-ins have in co
 else:
     Callback = plugins.choice("callbacks")
     Loss = plugins.choice("losses")
+    Preparation = plugins.choice("preparation")
     Regularizer = plugins.choice("regularizers")
     Unfreezing = plugins.choice("unfreezing")
     Optimizer = plugins.choice("optimizers", OptimizerSettings, default="adamw")
@@ -312,6 +314,9 @@ class Config(Settings):
     task: Task = Field("text_classification", validate_default=True)
     """What the model answers: the name of a task, or a mapping with its settings."""
     data: Data
+    preparation: list[Preparation] = []
+    """Steps that clean a text before the tokenizer, in their order, in training and in the export alike:
+    names, or mappings with their settings. A pretrained encoder knows raw text, so none by default."""
     backbone: Backbone
     freeze: Literal["none", "all", "all_but_biases"] | list[FreezeRule] = "none"
     """`none` trains the whole backbone, `all` only the head, `all_but_biases` the head and the backbone's

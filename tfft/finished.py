@@ -202,9 +202,11 @@ def tokenize(model: Classifier, table: pa.Table) -> tuple[Ragged, ...]:
     """Return the token ids of all rows, of each text."""
     read, tokenizer = model.preprocessor.read, model.preprocessor.tokenizer
     files = {name: hashlib.sha256(content).hexdigest() for name, content in tokenizer.files.items()}
-    identity = {"inputs": model.description["inputs"], "files": files} | {
-        key: model.description["preprocessor"][key] for key in ("tokenizer", "tokenization")
-    }
+    identity = (
+        {key: model.description[key] for key in ("inputs", "preparation")}
+        | {"files": files}
+        | {key: model.description["preprocessor"][key] for key in ("tokenizer", "tokenization")}
+    )
     texts = table.select([*read.columns])
     return token_ids.of(texts, len(read.texts), model.preprocessor.tokenize, identity)
 

@@ -21,7 +21,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from pydantic_core import PydanticCustomError
 
 FUNCTIONS = {
-    "augmentations": "build",
     "callbacks": "build",
     "losses": "build",
     "optimizers": "build",

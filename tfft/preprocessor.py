@@ -5,7 +5,7 @@ ids; here they are framed by the special tokens that the checkpoint was trained
 with, cut to length and padded.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -96,6 +96,7 @@ class Preprocessor(tf.Module):
         tokenizer: Text to ids.
         frame: Special tokens around them.
         sequence_length: Longest row in tokens, special tokens included.
+        prepare: What cleans a text before the tokenizer.
         truncation: Which tokens of a longer text stay: `head`, `tail` or `head_and_tail`, a quarter of
             them from the front (Sun et al. 2019, "How to Fine-Tune BERT for Text Classification?",
             section 5.3.1).
@@ -112,12 +113,14 @@ class Preprocessor(tf.Module):
         frame: Frame,
         sequence_length: int,
         *,
+        prepare: Callable[[tf.Tensor], tf.Tensor] = tf.identity,
         truncation: str = "head",
         inputs: Iterable[str] = ("token_ids", "segment_ids", "padding_mask"),
         is_full: bool = False,
     ) -> None:
         super().__init__(name="preprocessor")
         self.read = read
+        self.prepare = prepare
         self.tokenizer = tokenizer
         self.frame = frame
         self.sequence_length = sequence_length
@@ -131,7 +134,7 @@ class Preprocessor(tf.Module):
 
     def tokenize(self, fields: Mapping[str, tf.Tensor]) -> tuple[tf.RaggedTensor, ...]:
         """Return the ids of all tokens of each text, int32 `[N, (tokens)]`, uncut and unframed."""
-        return tuple(self.tokenizer.tokenize(text) for text in self.read.join(fields))
+        return tuple(self.tokenizer.tokenize(self.prepare(text)) for text in self.read.join(fields))
 
     def room(self) -> int:
         """Return the tokens of a row that are left for its texts."""

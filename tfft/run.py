@@ -241,6 +241,7 @@ def _from_preset(settings: Config, facts: Facts) -> Classifier:
         task={"name": settings.task.name, **settings.task.arguments()},
         facts=facts,
         inputs=finished.inputs_of(settings),
+        preparation=[{"name": step.name, **step.arguments()} for step in settings.preparation],
         reinitialize_blocks=settings.backbone.reinitialize_blocks,
         lora_settings=settings.lora.model_dump() if settings.lora else None,
         precision=settings.training.precision,
