@@ -129,6 +129,15 @@ def trained(tmp_path_factory, tiny_preset, toy_rows):
 
 
 @pytest.fixture
+def unproved(monkeypatch):
+    """Leave out the clean process, 5 seconds a run: test_saved_model.py and `trained` have it."""
+    from tfft import saved_model
+
+    proof = {"texts_compared": 0, "largest_difference": 0.0}
+    monkeypatch.setattr(saved_model, "_prove", lambda *_: dict(proof))
+
+
+@pytest.fixture
 def toy_config(tmp_path, tiny_preset, toy_rows):
     """A config that trains the tiny BERT on the toy rows in `tmp_path`."""
     return write_toy(tmp_path, tiny_preset, toy_rows, learning_rate=1e-2, epochs=2)

@@ -10,14 +10,9 @@ import tensorflow as tf
 
 import tfft
 from tests.conftest import FILLERS
-from tfft import saved_model
 from tfft.errors import SettingError
 
-
-@pytest.fixture(autouse=True)
-def _unproved(monkeypatch):
-    """Leave out the clean process, but for the tests that ask for it."""
-    monkeypatch.setattr(saved_model, "_prove", lambda *_: {"texts_compared": 0, "largest_difference": 0.0})
+pytestmark = pytest.mark.usefixtures("unproved")
 
 
 def filled(dice, *words):
@@ -61,7 +56,7 @@ def both_answer_alike(run, rows):
 
 
 def test_several_labels(tmp_path, tiny_preset, monkeypatch):
-    monkeypatch.undo()  # this one is proved
+    monkeypatch.undo()  # this one is proved in a clean process
     dice = random.Random(0)
     words = {"good": "praise", "bad": "blame", "actor": "cast"}
     rows = []
