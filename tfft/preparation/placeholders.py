@@ -12,8 +12,10 @@ from pydantic import Field
 from tfft.errors import SettingError
 from tfft.preparation import Step
 
-# The last character is none that ends the sentence or the bracket around the URL.
-_URL = r"(?i)\b(?:(?:https?|ftp)://|www\.)[^\s<>\"]*[^\s<>\"'.,;:!?()\[\]{}]"
+# Chinese and Japanese, which set no space, end a URL. Its last character is none that ends the
+# sentence or the bracket around it.
+_END = r"\s<>\"\p{Han}\p{Hiragana}\p{Katakana}\x{3000}-\x{303F}\x{FF00}-\x{FFEF}"
+_URL = rf"(?i)\b(?:(?:https?|ftp)://|www\.)[^{_END}]*[^{_END}'.,;:!?()\[\]{{}}]"
 _EMAIL = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"
 # The character before, so that the @ in an address that _EMAIL does not know is left alone.
 _USER = r"(^|[^\p{L}\p{M}\p{N}_@.+-])@[\p{L}\p{M}\p{N}_]+"
