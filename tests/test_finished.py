@@ -74,7 +74,9 @@ def test_a_changed_file_is_not_the_split_of_the_run(trained):
     old = file.read_bytes()
     try:
         write_csv(file, [("good", "good"), ("bad", "bad")])
-        with pytest.raises(DataError, match=r"test\.csv has changed since the run"):
+        with pytest.raises(
+            DataError, match=r"test\.csv: has changed since the run, so this is not the split"
+        ):
             tfft.evaluate(trained.directory)
     finally:
         file.write_bytes(old)

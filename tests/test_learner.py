@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.conftest import ragged_of
 from tfft import backbone, dataset, head, learning_rates, plugins
 from tfft.learner import Learner
 from tfft.regularizers import Parts
@@ -163,8 +164,7 @@ def test_compiled_by_xla_the_step_is_the_same(tiny_preset):
 
 
 def test_a_batch_padded_to_a_multiple_gives_the_same_step(tiny_preset):
-    ids = tf.ragged.constant(ROWS, dtype=tf.int32)
-    take = dataset.of_tokens(ids, pack, LABELS, WEIGHTS)
+    take = dataset.of_tokens([ragged_of(ROWS)], pack, LABELS, WEIGHTS)
     batches = dataset.pad_to_multiple(dataset.once(take, [np.arange(7)]), 8, 32)
     padded = next(iter(batches))
     assert padded[0]["token_ids"].shape == (7, 8)

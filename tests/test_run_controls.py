@@ -126,7 +126,7 @@ def test_the_threshold_is_tuned_kept_and_served(toy_config, tmp_path, toy_rows):
     few = [row for number, row in enumerate(toy_rows[:80]) if row[1] == "bad" or number % 8 == 1]
     write_csv(tmp_path / "train.csv", few)
     finished = tfft.train(toy_config, ["threshold={positive: good, metric: balanced_accuracy}"])
-    kept = described(finished.directory)["threshold"]
+    kept = described(finished.directory)["decision"]
     assert kept["positive"] == 1
     assert "'good' is answered from a probability of 0." in (finished.directory / "log.txt").read_text()
     serve = tf.saved_model.load(str(finished.export)).signatures["serving_default"]

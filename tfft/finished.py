@@ -128,7 +128,8 @@ def answer(where: Path) -> Answer:
 
     def ask(rows: Sequence[Mapping[str, str]]) -> list[dict]:
         answers = serve(**{name: tf.constant([row[name] for row in rows], tf.string) for name in columns})
-        values = {name: found.numpy() for name, found in answers.items() if name != "probabilities"}
+        # Sorted, for a loaded export has them in any order.
+        values = {name: answers[name].numpy() for name in sorted(answers) if name != "probabilities"}
         return [_row({name: found[row] for name, found in values.items()}) for row in range(len(rows))]
 
     columns = tuple(serve.structured_input_signature[1])

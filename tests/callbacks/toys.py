@@ -9,11 +9,11 @@ from tfft.callbacks import Fitting
 from tfft.learner import Learner
 from tfft.learning_rates import layerwise
 from tfft.losses import cross_entropy
-from tfft.tasks import text_classification
+from tfft.tasks import Facts, text_classification
 
 STEPS = 4  # an epoch
-TASK = text_classification.build(["left", "right"], None)
-MODES = {prefix + name: mode for name, mode in TASK.modes.items() for prefix in ("", "val_")}
+OUTPUTS = text_classification.build().outputs(Facts(("left", "right")), None)
+MODES = {prefix + name: mode for name, mode in OUTPUTS.modes.items() for prefix in ("", "val_")}
 
 
 def fitting(folder, **changes):
@@ -40,8 +40,8 @@ def learner(optimizer_class=keras.optimizers.SGD, rate=0.5, **settings):
     made.learn_by(cross_entropy.build([1, 1]), [], None)
     made.compile(
         optimizer=layerwise(optimizer_class)(rate, **settings),
-        loss=TASK.loss,
-        metrics=TASK.metrics(),
+        loss=OUTPUTS.loss,
+        metrics=OUTPUTS.metrics(),
         jit_compile=False,
         auto_scale_loss=False,
     )

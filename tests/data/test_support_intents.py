@@ -6,6 +6,7 @@ from itertools import combinations
 from pathlib import Path
 from statistics import median
 
+import pyarrow as pa
 import pytest
 
 from tfft.sources import delimited
@@ -51,7 +52,9 @@ def test_each_intent_has_its_count_in_each_split(messages, split):
 @pytest.mark.parametrize("split", PER_INTENT)
 def test_source_reads_every_row(messages, split):
     reports = []
-    batches = delimited.rows(FOLDER / f"{split}.csv", ("text", "label"), lambda *r: reports.append(r))
+    batches = delimited.rows(
+        FOLDER / f"{split}.csv", dict.fromkeys(("text", "label"), pa.string()), lambda *r: reports.append(r)
+    )
     rows = [tuple(row.values()) for batch in batches for row in batch.to_pylist()]
     assert (rows, reports) == (messages[split], [])
 
