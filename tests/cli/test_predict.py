@@ -15,7 +15,7 @@ def predict(monkeypatch, capsys):
     def call(*arguments, stdin=None):
         monkeypatch.setattr(sys, "argv", ["tfft", "predict", *map(str, arguments)])
         if stdin is not None:
-            monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
         with pytest.raises(SystemExit) as ended:
             cli.main()
         said = capsys.readouterr()
@@ -52,3 +52,17 @@ def test_a_column_that_the_model_does_not_read_is_told(predict, trained, tmp_pat
     code, output, errors = predict(trained.export, "--input", tmp_path / "rows.csv", "--column", "text_b=b")
     assert (code, output) == (2, "")
     assert "--column text_b=b: this model reads text, as in text=COLUMN." in errors
+
+
+def test_standard_input_may_be_delimited(predict, trained):
+    code, output, _ = predict(
+        trained.export,
+        "--input",
+        "-",
+        "--input-format",
+        "csv",
+        stdin='text,other\n"a great film",x\nawful,y\n',
+    )
+    assert code == 0
+    rows = [json.loads(line) for line in output.splitlines()]
+    assert [(row["text"], row["label"]) for row in rows] == [("a great film", "good"), ("awful", "bad")]

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import click
@@ -42,7 +44,8 @@ _FORMATS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl"}
     show_default=True,
     help="Of the answers.",
 )
-def command(where, texts, file, columns, input_format, form):
+@click.pass_context
+def command(context, where, texts, file, columns, input_format, form):
     """Answer texts, one row each, as they come.
 
     \b
@@ -69,12 +72,13 @@ def command(where, texts, file, columns, input_format, form):
             raise click.UsageError(f"This model reads {', '.join(found.columns)}: give rows by --input.")
         batches = iter([pa.record_batch({found.columns[0]: list(texts)})])
     else:
-        path = Path("/dev/stdin") if str(file) == "-" else file
         form_of_input = input_format or _FORMATS.get(sources.suffix(file), "lines")
+        is_delimited = form_of_input in ("csv", "tsv")
+        path = file
+        if str(file) == "-":
+            path = _kept(context) if is_delimited else Path("/dev/stdin")
         settings = {"delimiter": "\t"} if form_of_input == "tsv" else {}
-        rows = plugins.load(
-            "sources", {"csv": "delimited", "tsv": "delimited"}.get(form_of_input, form_of_input)
-        )
+        rows = plugins.load("sources", "delimited" if is_delimited else form_of_input)
         read = rows(path, dict.fromkeys(chosen.values(), pa.string()), refuse, **settings)
         batches = (batch.rename_columns([*chosen]) for batch in read)
     answers = finished.predict(found, batches)
@@ -88,6 +92,14 @@ def command(where, texts, file, columns, input_format, form):
             writer = csv.DictWriter(sys.stdout, [*row], lineterminator="\n")
             writer.writeheader()
         writer.writerow({key: _cell(value) for key, value in row.items()})
+
+
+def _kept(context):
+    """Return a file with what comes on standard input, for the source of such a format reads it twice."""
+    folder = context.with_resource(tempfile.TemporaryDirectory())
+    with open(Path(folder) / "standard input", "wb") as stream:
+        shutil.copyfileobj(sys.stdin.buffer, stream)
+    return Path(stream.name)
 
 
 def _chosen(written, names):
