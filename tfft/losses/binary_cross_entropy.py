@@ -28,7 +28,9 @@ def build(
 
     def loss(has, logits):
         target = has * (1 - label_smoothing) + label_smoothing / 2
-        each = tf.nn.weighted_cross_entropy_with_logits(target, logits, positive_weight)
+        # Not tf.nn.weighted_cross_entropy_with_logits, whose gradient is wrong at a logit of 0, where a
+        # head of zeros begins.
+        each = positive_weight * target * tf.nn.softplus(-logits) + (1 - target) * tf.nn.softplus(logits)
         return tf.reduce_mean(each, axis=-1)
 
     return loss
