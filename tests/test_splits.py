@@ -175,3 +175,17 @@ def test_share_that_cannot_hold_each_label_is_an_error_with_the_rarest(counts, f
         f"labels on both sides (the rarest, {rarest!r}, has {rare}). Raise the fraction, add rows, "
         "or name a file."
     )
+
+
+def test_a_file_that_cannot_be_read_is_told_and_not_the_cache(tmp_path):
+    def rows(place, columns, report):
+        yield pa.record_batch({"text": ["a"], "label": ["x"]})
+        raise PermissionError(13, "Permission denied", str(place))
+
+    columns = {name: (name, pa.string()) for name in ("text", "label")}
+    with pytest.raises(DataError) as caught:
+        splits.read(rows, [tmp_path / "rows.csv"], on_bad_row="error", columns=columns)
+    assert str(caught.value) == (
+        f"{tmp_path}/rows.csv: cannot be read: [Errno 13] Permission denied: '{tmp_path}/rows.csv'. "
+        "Correct the path or its rights."
+    )

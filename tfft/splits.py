@@ -55,7 +55,12 @@ def read(
 
     def batches() -> Iterator[pa.RecordBatch]:
         for place in places:
-            yield from rows(place, dict(columns.values()), functools.partial(report, place))
+            try:
+                yield from rows(place, dict(columns.values()), functools.partial(report, place))
+            except OSError as error:  # here, or it would be told of the cache that the rows go to
+                raise DataError(
+                    f"{place}: cannot be read: {error}. Correct the path or its rights."
+                ) from error
 
     def report(place: Path | str, line: int, reason: str) -> None:
         bad.append(f"{place}:{line}: {reason}")
