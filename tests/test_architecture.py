@@ -44,6 +44,7 @@ ALLOWED = {
         "backbone",
         "byte_pair",
         "families",
+        "fingerprint",
         "head",
         "inputs",
         "layer_groups",
@@ -57,7 +58,7 @@ ALLOWED = {
         "word_piece",
     },
     # One door for both formats and all families; each of the three has an idea of its own.
-    "backbone": {"dropout", "families", "hugging_face"},
+    "backbone": {"dropout", "families", "fingerprint", "hugging_face"},
     # Both are ordered rules over the groups of layers.
     "freezing": {"layer_groups"},
     "learning_rates": {"layer_groups", "schedules"},

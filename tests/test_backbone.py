@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import VOCABULARY, write_hugging_face
-from tfft import backbone
+from tfft import backbone, fingerprint
 from tfft.errors import PresetError
 
 
@@ -195,7 +195,7 @@ def test_layers_hold_every_weight_once_at_rising_depth(tiny_preset):
 def test_the_hash_is_that_of_the_file_which_is_read(tmp_path):
     # Files of another format beside the weights must not be read in their place unchecked.
     write_hugging_face(tmp_path)
-    right = backbone.hash_of(tmp_path / "model.safetensors")
+    right = fingerprint.of_files(tmp_path / "model.safetensors")
     (tmp_path / "model.weights.h5").write_bytes(b"other weights")
     backbone.verify(tmp_path, sha256=right)
     assert backbone.weights_file(tmp_path).name == "model.safetensors"

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import tfft
 from tests.conftest import write_csv
-from tfft import config, run_folder
+from tfft import config, fingerprint, run_folder
 from tfft.errors import DataError, RunError, SettingError
 
 pytestmark = pytest.mark.usefixtures("unproved")
@@ -145,7 +145,9 @@ def test_a_folder_for_exports_is_checked_before_the_training(toy_config, tmp_pat
 
 
 def test_the_weights_that_were_read_are_on_record(trained, tiny_preset):
-    from tfft import backbone
 
     kept = json.loads((trained.directory / "model" / "description.json").read_text())["preset"]
-    assert kept == {"name": str(tiny_preset), "sha256": backbone.hash_of(tiny_preset / "model.safetensors")}
+    assert kept == {
+        "name": str(tiny_preset),
+        "sha256": fingerprint.of_files(tiny_preset / "model.safetensors"),
+    }

@@ -9,7 +9,6 @@ outputs, so the form follows the checkpoint.
 """
 
 import functools
-import hashlib
 import inspect
 import json
 from collections.abc import Iterator, Mapping
@@ -22,7 +21,7 @@ import keras_hub
 from keras import ops
 
 from tfft import dropout as dropouts
-from tfft import families, hugging_face
+from tfft import families, fingerprint, hugging_face
 from tfft.errors import PresetError
 
 _KERAS_HUB_WEIGHTS = ("model.weights.json", "model.weights.h5")
@@ -64,7 +63,7 @@ def verify(folder: Path, *, sha256: str | None) -> None:
             f"backbone.sha256: the weights of {folder} lie in several files, and the hash is that of "
             "one. Leave the key out, or join the files."
         )
-    if (found := hash_of(weights)) != sha256:
+    if (found := fingerprint.of_files(weights)) != sha256:
         raise PresetError(
             f"backbone.sha256: {weights} has the hash {found}, expected {sha256}. It was not read. "
             "Check the hash with the people you have it from; if it is right, remove the folder."
@@ -374,12 +373,3 @@ def _gelu_erf(x):
 
 def _gelu_tanh(x):
     return keras.activations.gelu(x, approximate=True)
-
-
-def hash_of(path: Path) -> str:
-    """Return the SHA-256 of a file as 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

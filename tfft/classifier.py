@@ -21,6 +21,7 @@ from tfft import (
     backbone,
     byte_pair,
     families,
+    fingerprint,
     head,
     lora,
     plugins,
@@ -147,7 +148,7 @@ def from_preset(
         f"{body.hidden_dim}{_activation(architecture)}; pooling: {pooling}"
     )
     description = {
-        "preset": {"name": preset, "sha256": backbone.hash_of(backbone.weights_file(folder))},
+        "preset": {"name": preset, "sha256": fingerprint.of_files(backbone.weights_file(folder))},
         "backbone": asdict(architecture),
         "preprocessor": {
             "tokenizer": kind.tokenizer,
