@@ -68,9 +68,11 @@ ALLOWED = {
     # Which variables ever train is told where callbacks are.
     "weight_average": {"callbacks"},
     # What a report is, is declared where tasks are.
-    "evaluation": {"tasks"},
-    "evaluation_of_label_sets": {"tasks"},
-    "evaluation_of_numbers": {"tasks"},
+    "evaluation": {"intervals", "tasks"},
+    "evaluation_of_label_sets": {"intervals", "tasks"},
+    "evaluation_of_numbers": {"intervals", "tasks"},
+    # Each figure comes with how sure it is.
+    "entities": {"intervals"},
     # The columns of a row are joined to the texts that it cuts.
     "preprocessor": {"inputs"},
     # Rows, token ids and outputs lie in files of the cache.
@@ -87,6 +89,7 @@ ALLOWED_IN_FOLDERS = {
     # The command line asks for a config and hands it to the story; __init__ for the version.
     "cli": {"", "cli", "config", "finished", "plugins", "run", "sources"},
     # What a plug-in is given or gives back is declared by its family's __init__.
+    "augmentations": {"augmentations"},
     "callbacks": {"callbacks", "weight_average"},
     "losses": {"losses"},
     "optimizers": {"optimizers"},

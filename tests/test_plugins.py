@@ -3,6 +3,7 @@
 import inspect
 import subprocess
 import sys
+from pathlib import Path
 from typing import Annotated, get_type_hints
 
 import pytest
@@ -16,6 +17,7 @@ EVERY = [(family, name) for family in plugins.FUNCTIONS for name in plugins.name
 CONFIGURED = [(family, name) for family, name in EVERY if family != "presets"]
 # What has no default that would suit everybody.
 REQUIRED = {
+    ("augmentations", "back_translation"): {"files": [Path("/paraphrases.tsv")]},
     ("callbacks", "time_budget"): {"minutes": 5.0},
     ("sources", "hugging_face"): {"dataset": "stanfordnlp/imdb"},
     ("sources", "tfds"): {"dataset": "imdb_reviews"},

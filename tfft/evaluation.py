@@ -7,9 +7,10 @@ import numpy as np
 import pyarrow as pa
 from rich.table import Table
 from rich.text import Text
-from scipy import special, stats
+from scipy import special
 from sklearn import metrics
 
+from tfft import intervals
 from tfft.tasks import Report
 
 _WIDEST = 12  # labels; a wider confusion matrix is told as its largest cells
@@ -68,7 +69,7 @@ def score(
     log_probabilities = special.log_softmax(logits.astype(np.float64), axis=1)
     predicted = decide(logits)
     right = int((predicted == ids).sum())
-    interval = stats.binomtest(right, len(ids)).proportion_ci(method="wilson")
+    low, high = intervals.share(right, len(ids))
     precision, recall, f1, support = metrics.precision_recall_fscore_support(
         ids, predicted, labels=np.arange(len(labels)), zero_division=0.0
     )
@@ -77,8 +78,8 @@ def score(
         "rows": len(ids),
         "loss": float(-log_probabilities[np.arange(len(ids)), ids].mean()),
         "accuracy": right / len(ids),
-        "accuracy_95_low": float(interval.low),
-        "accuracy_95_high": float(interval.high),
+        "accuracy_95_low": low,
+        "accuracy_95_high": high,
         "f1_macro": float(f1[seen].mean()),
         "f1_weighted": float(np.average(f1, weights=support)),
         "classes": [

@@ -10,6 +10,7 @@ from rich.text import Text
 from scipy import stats
 from sklearn import metrics
 
+from tfft import intervals
 from tfft.tasks import Report
 
 _WORST = 200  # rows
@@ -19,18 +20,21 @@ def score(predicted: np.ndarray, true: np.ndarray) -> dict[str, Any]:
     """Return the figures of numbers, both float `[rows]`.
 
     Returns:
-        Ready for JSON: the root of the mean squared error, beside that of answering the mean of the
-        true numbers; the mean absolute error; the share of the variance that is explained; Pearson's
-        and Spearman's correlation, None where one side is constant, with the 95 % interval of
-        Pearson's (Fisher 1921, by z).
+        Ready for JSON: the root of the mean squared error with its bootstrap interval, beside that of
+        answering the mean of the true numbers; the mean absolute error; the share of the variance that is
+        explained; Pearson's and Spearman's correlation, None where one side is constant, with the 95 %
+        interval of Pearson's (Fisher 1921, by z).
     """
     predicted, true = predicted.astype(np.float64), true.astype(np.float64)
     varies = len(true) > 3 and np.ptp(true) > 0 and np.ptp(predicted) > 0
     pearson = stats.pearsonr(predicted, true) if varies else None
     interval = None if pearson is None else pearson.confidence_interval()
+    low, high = intervals.root_mean((predicted - true) ** 2)
     return {
         "rows": len(true),
         "rmse": float(metrics.root_mean_squared_error(true, predicted)),
+        "rmse_95_low": low,
+        "rmse_95_high": high,
         "rmse_of_the_mean": float(true.std()),
         "mae": float(metrics.mean_absolute_error(true, predicted)),
         "r2": float(metrics.r2_score(true, predicted)) if varies else None,
@@ -53,7 +57,8 @@ def report(predicted: np.ndarray, true: np.ndarray, texts: pa.Table, title: str)
         for name in ("pearson", "spearman")
     )
     headline = (
-        f"{title}: RMSE {figures['rmse']:.4f} (of answering the mean: {figures['rmse_of_the_mean']:.4f}), "
+        f"{title}: RMSE {figures['rmse']:.4f} (95 % interval {figures['rmse_95_low']:.4f}"
+        f"-{figures['rmse_95_high']:.4f}; of answering the mean: {figures['rmse_of_the_mean']:.4f}), "
         f"MAE {figures['mae']:.4f}, {correlations}, {figures['rows']} rows"
     )
     rows = np.argsort(-np.abs(predicted - true), kind="stable")[:_WORST]
@@ -74,15 +79,15 @@ def score_ranks(predicted: np.ndarray, ids: np.ndarray, labels: Sequence[str]) -
         weighted kappa (Cohen 1968), None where all is one label, macro F1, and the confusion matrix.
     """
     right = int((predicted == ids).sum())
-    interval = stats.binomtest(right, len(ids)).proportion_ci(method="wilson")
+    low, high = intervals.share(right, len(ids))
     every = np.arange(len(labels))
     is_one = len(np.union1d(ids, predicted)) == 1
     kappa = None if is_one else metrics.cohen_kappa_score(ids, predicted, labels=every, weights="quadratic")
     return {
         "rows": len(ids),
         "accuracy": right / len(ids),
-        "accuracy_95_low": float(interval.low),
-        "accuracy_95_high": float(interval.high),
+        "accuracy_95_low": low,
+        "accuracy_95_high": high,
         "mae": float(np.abs(predicted - ids).mean()),
         "kappa": None if kappa is None else float(kappa),
         "f1_macro": float(metrics.f1_score(ids, predicted, average="macro", zero_division=0.0)),

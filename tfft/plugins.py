@@ -21,6 +21,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from pydantic_core import PydanticCustomError
 
 FUNCTIONS = {
+    "augmentations": "build",
     "callbacks": "build",
     "losses": "build",
     "optimizers": "build",

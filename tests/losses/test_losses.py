@@ -78,6 +78,34 @@ def test_at_their_neutral_setting_all_are_cross_entropy(seed, tau):
         np.testing.assert_allclose(other(labels, logits), plain, rtol=1e-5, atol=1e-5)
 
 
+def sample(kind, seed=0, count=64):
+    """Return random targets of a kind, and random logits that such a loss takes."""
+    dice = np.random.default_rng(seed)
+    logits = dice.normal(0, 3, (count, {"number": 1, "rank": 2}.get(kind, 3))).astype("float32")
+    ids = dice.integers(0, 3, count).astype("int32")
+    targets = {
+        "label": ids,
+        "labels": dice.integers(0, 2, (count, 3)).astype("float32"),
+        "number": dice.normal(0, 3, count).astype("float32"),
+        "rank": ids,
+    }
+    return targets[kind], logits
+
+
+@pytest.mark.parametrize("name", plugins.names("losses"))
+def test_a_gradient_is_the_slope_of_the_loss(name):
+    targets, logits = sample(plugins.module("losses", name).OF, seed=2)
+    logits[:8] = 0  # as those of a head that starts at zero are
+    loss = plugins.load("losses", name)(COUNTS)
+    _, slope = gradient(loss, targets, logits)
+    step = 1e-2
+    for column in range(logits.shape[1]):
+        shift = step * np.eye(logits.shape[1], dtype="float32")[column]
+        higher, lower = loss(tf.constant(targets), logits + shift), loss(tf.constant(targets), logits - shift)
+        smooth = np.abs(slope[:, column]) * 0.02 + 3e-3
+        assert (np.abs((higher - lower) / (2 * step) - slope[:, column]) < smooth).all()
+
+
 def targets_of(kind, logits):
     """Return targets for rows of logits, and the logits that such a loss takes."""
     ids = np.tile([0, 1, 2], len(logits) // 3).astype("int32")
