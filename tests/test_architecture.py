@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "tfft"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 STEPS = {file.stem for file in PACKAGE.glob("[a-z]*.py")} - {"run", "setting_problems", "yaml_file"} | {
-    "callbacks", "losses", "preparation", "regularizers", "sources", "tasks", "unfreezing"
+    "callbacks", "losses", "preparation", "regularizers", "sources", "splitters", "tasks", "unfreezing"
 }  # fmt: skip
 
 # What a file may import from tfft besides errors, each with its reason.
@@ -35,6 +35,7 @@ ALLOWED = {
         "saved_model",
         "sources",
         "splits",
+        "splitters",
         "tables",
         "tasks",
         "token_ids",
@@ -71,6 +72,8 @@ ALLOWED = {
     "evaluation": {"intervals", "tasks"},
     "evaluation_of_label_sets": {"intervals", "tasks"},
     "evaluation_of_numbers": {"intervals", "tasks"},
+    # Which labels the rows of a fold have.
+    "cross_validation": {"labels"},
     # Each figure comes with how sure it is.
     "entities": {"intervals"},
     # The columns of a row are joined to the texts that it cuts.
@@ -100,6 +103,8 @@ ALLOWED_IN_FOLDERS = {
     "schedules": {"schedules"},
     # Those with types of their own tell them as text in one way.
     "sources": {"sources", "sources._tables"},
+    # What a splitter goes by is read as targets are.
+    "splitters": {"labels", "numbers", "splitters"},
     # A task says how its targets are read and its answers measured; each way is a step of its own.
     "tasks": {
         "evaluation",

@@ -54,6 +54,8 @@ def test_the_smallest_config_is_completed(folder):
             "train": [str(folder / "rows.csv")],
             "validation": 0.1,
             "test": None,
+            "splitter": None,
+            "fold": None,
             "text_column": None,
             "label_column": None,
             "weight_column": None,
@@ -329,6 +331,26 @@ def test_a_fault_is_named_with_key_line_expected_and_got(folder, lines, problem)
         ("validation: .nan", "data.validation (line 2): must be a finite number, got nan"),
         ("test: false", "data.test (line 2): must be a number, got false"),
         ("text_column: 1", "data.text_column (line 2): must be text or a list, got 1"),
+        (
+            "splitter: grup",
+            "data.splitter (line 2): unknown name 'grup'. Known: group, hash, random, "
+            "stratified, time. Did you mean group?",
+        ),
+        ("splitter: group", "data.splitter.column (line 2): is missing, and has no default"),
+        (
+            "splitter: {name: random, column: a}",
+            "data.splitter.column (line 2): unknown key. Known here: name.",
+        ),
+        ("fold: {folds: 1, number: 1}", "data.fold.folds (line 2): must be at least 2, got 1"),
+        (
+            "fold: {folds: 2, number: 3}",
+            "data.fold.number (line 2): must be at most the number of folds, got 3",
+        ),
+        (
+            "fold: {folds: 2, number: 1}\n  test: 0.1",
+            "data.fold (line 2): must not be set with data.test, whose place it takes, got "
+            "{'folds': 2, 'number': 1}",
+        ),
         ("on_bad_row: no", "data.on_bad_row (line 2): must be 'error' or 'skip', got 'no'"),
         (
             "source: {delimiter: ;;}",
@@ -506,7 +528,13 @@ def test_a_missing_file_is_named_beside_a_wrong_key(folder):
         ("regularizers=[l2, l2]", "regularizers: must name each once, but has l2 twice"),
         (
             "data.weight_column=label",
-            "data (line 1): must have different columns for text, label and weight, has 'label' twice",
+            "data (line 1): must have different columns for text, label, weight and splitter, "
+            "has 'label' twice",
+        ),
+        (
+            "data.splitter={name: group, column: label}",
+            "data (line 1): must have different columns for text, label, weight and splitter, "
+            "has 'label' twice",
         ),
         ("unfreezing={name: gradual, every: 0 epochs}", "unfreezing.every: must be longer than nothing"),
         ("unfreezing={name: gradual, every: soon}", "unfreezing.every: must match pattern"),

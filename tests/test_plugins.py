@@ -21,6 +21,8 @@ REQUIRED = {
     ("callbacks", "time_budget"): {"minutes": 5.0},
     ("sources", "hugging_face"): {"dataset": "stanfordnlp/imdb"},
     ("sources", "tfds"): {"dataset": "imdb_reviews"},
+    ("splitters", "group"): {"column": "user"},
+    ("splitters", "time"): {"column": "when"},
     ("unfreezing", "stages"): {"stages": [Written()]},
 }
 

@@ -1,10 +1,12 @@
 """Tests of tfft/splits.py."""
 
 import hashlib
-from collections import Counter
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tfft import fingerprint, splits
 from tfft.errors import DataError
@@ -17,19 +19,10 @@ def read(path, on_bad_row="error", **columns):
     return splits.read(delimited.rows, [path], on_bad_row=on_bad_row, columns=names)
 
 
-def rows_of(counts, source=None):
-    """Return rows with so many of each label, the labels taking turns."""
-    left = Counter(counts)
-    labels = []
-    while left := +left:
-        labels += sorted(left)
-        left.subtract(sorted(left))
-    texts = [f"{label} {number}" for number, label in enumerate(labels)]
-    return splits.Rows(pa.table({"text": texts, "label": labels}), source or {})
-
-
-def set_aside(rows, fraction, **settings):
-    return splits.set_aside(rows, fraction, strata=rows.table["label"], **settings)
+def rows_of(count, source=None):
+    """Return so many rows."""
+    texts = [f"text {number}" for number in range(count)]
+    return splits.Rows(pa.table({"text": texts, "label": texts}), source or {})
 
 
 def both(rows):
@@ -67,7 +60,7 @@ def test_rows_lie_in_a_file(tmp_path):
     path.write_text("text,label\n" + "some words,x\nsome words,y\n" * 50_000)
     before = pa.total_allocated_bytes()
     rows = read(path)
-    sides = set_aside(rows, 0.5, seed=0, split="test")
+    sides = splits.set_aside(rows, np.arange(0, 100_000, 2), {})
     assert sum(part.table.nbytes for part in (rows, *sides)) > 2_000_000
     assert pa.total_allocated_bytes() - before < 200_000
 
@@ -116,65 +109,44 @@ def test_file_without_a_good_row_is_an_error(tmp_path, content):
     assert str(caught.value) == f"{path}: no row can be used. Expected text, label in each row."
 
 
-def test_share_set_aside_has_the_mix_of_labels_of_the_whole():
-    rows = rows_of({"a": 60, "b": 30, "c": 10})
-    stay, aside = set_aside(rows, 0.2, seed=1, split="validation")
-    assert Counter(aside.table["label"].to_pylist()) == {"a": 12, "b": 6, "c": 2}
-    assert Counter(stay.table["label"].to_pylist()) == {"a": 48, "b": 24, "c": 8}
-
-
-def test_each_row_is_on_one_side_in_the_order_of_the_file():
-    rows = rows_of({"a": 30, "b": 20})
-    sides = set_aside(rows, 0.3, seed=1, split="test")
-    position = {row: place for place, row in enumerate(both(rows))}
-    places = [[position[row] for row in both(side)] for side in sides]
-    assert sorted(places[0] + places[1]) == list(range(50))
-    assert len(places[1]) == 15
-    assert all(side == sorted(side) for side in places)
-
-
-def test_seed_decides_which_rows_are_set_aside():
-    rows = rows_of({"a": 30, "b": 20})
-    first, again, other = (both(set_aside(rows, 0.3, seed=seed, split="test")[1]) for seed in (1, 1, 2))
-    assert first == again
-    assert first != other
-    # The draw of numpy's legacy generator, which must not change between versions.
-    assert [text for text, _ in first[:5]] == ["a 0", "b 1", "b 9", "a 10", "b 13"]
+@settings(deadline=None)
+@given(count=st.integers(1, 40), data=st.data())
+def test_each_row_is_on_one_side_in_the_order_of_the_file(count, data):
+    rows = rows_of(count)
+    aside = data.draw(st.lists(st.integers(0, count - 1), unique=True))
+    sides = [both(side) for side in splits.set_aside(rows, np.array(aside, np.int64), {})]
+    assert sides[1] == [both(rows)[place] for place in sorted(aside)]
+    assert sides[0] == [row for row in both(rows) if row not in sides[1]]
 
 
 def test_record_of_each_side_says_what_it_came_from():
-    rows = rows_of({"a": 10, "b": 10}, {"path": "p", "sha256": "s", "rows": 20, "bad_rows": ["p:3: why"]})
-    stay, aside = set_aside(rows, 0.25, seed=7, split="validation")
-    assert stay.source == {"path": "p", "sha256": "s", "rows": 15, "bad_rows": ["p:3: why"]}
+    rows = rows_of(20, {"from": "p", "sha256": "s", "rows": 20, "bad_rows": ["p:3: why"]})
+    stay, aside = splits.set_aside(rows, np.arange(5), {"share_for": "test", "seed": 7})
+    assert stay.source == {"from": "p", "sha256": "s", "rows": 15, "bad_rows": ["p:3: why"]}
     assert aside.source == {
-        "path": "p",
+        "from": "p",
         "sha256": "s",
         "rows": 5,
         "bad_rows": [],
-        "share_for": "validation",
-        "fraction": 0.25,
+        "share_for": "test",
         "seed": 7,
     }
 
 
-@pytest.mark.parametrize(
-    ("counts", "fraction", "rarest", "rare"),
-    [
-        ({"a": 50, "b": 1}, 0.2, "b", 1),  # b cannot stand on two sides
-        ({"a": 5, "b": 4, "c": 3}, 0.1, "c", 3),  # one row cannot hold three labels
-        ({"a": 5, "b": 4, "c": 3}, 0.9, "c", 3),
-        ({"a": 197, "b": 3}, 0.05, "b", 3),  # ten rows could, but b's share is 0.15 rows
-        ({"a": 197, "b": 3}, 0.95, "b", 3),
-    ],
-)
-def test_share_that_cannot_hold_each_label_is_an_error_with_the_rarest(counts, fraction, rarest, rare):
-    with pytest.raises(DataError) as caught:
-        set_aside(rows_of(counts), fraction, seed=0, split="validation")
-    assert str(caught.value) == (
-        f"data.validation: {fraction} of {sum(counts.values())} rows cannot hold each of {len(counts)} "
-        f"labels on both sides (the rarest, {rarest!r}, has {rare}). Raise the fraction, add rows, "
-        "or name a file."
-    )
+TEXTS = st.sampled_from(["a", "b", "A", "a ", "", "ß"])
+ROWS = st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=12)
+
+
+@settings(deadline=None)
+@given(rows=ROWS, others=ROWS, width=st.integers(1, 2))
+def test_rows_with_the_texts_of_another_are_counted(rows, others, width):
+    rows, others = ([row[:width] for row in side] for side in (rows, others))
+
+    def table(side):
+        return pa.table({"ab"[place]: [row[place] for row in side] for place in range(width)})
+
+    shared = splits.count_shared(table(rows), table(others))
+    assert shared == sum(row in others for row in rows)
 
 
 def test_a_file_that_cannot_be_read_is_told_and_not_the_cache(tmp_path):

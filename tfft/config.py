@@ -112,6 +112,7 @@ if TYPE_CHECKING:  # to a type checker, a choice is what its plug-ins have in co
     Preparation = PluginSettings
     Regularizer = PluginSettings
     Source = PluginSettings
+    Splitter = PluginSettings
     Task = PluginSettings
     Unfreezing = PluginSettings
     Optimizer = OptimizerSettings
@@ -125,7 +126,24 @@ else:
     Optimizer = plugins.choice("optimizers", OptimizerSettings, default="adamw")
     Schedule = plugins.choice("schedules", ScheduleSettings, default="linear")
     Source = plugins.choice("sources", default="delimited")
+    Splitter = plugins.choice("splitters")
     Task = plugins.choice("tasks", default="text_classification")
+
+
+class Fold(Settings):
+    """One of the parts that the training rows are cut into, to be the test split."""
+
+    folds: Annotated[int, Field(ge=2)]
+    """How many there are."""
+    number: Annotated[int, Field(ge=1)]
+    """Which it is, from 1."""
+
+    @field_validator("number")
+    @classmethod
+    def _is_there(cls, value: int, info: ValidationInfo) -> int:
+        if value > info.data.get("folds", value):
+            raise PydanticCustomError("fold", "must be at most the number of folds")
+        return value
 
 
 class Data(Settings):
@@ -141,6 +159,11 @@ class Data(Settings):
     for `test`."""
     test: Share | None = None
     """Rows for the final figures, or the share of the training rows to set aside for that."""
+    splitter: Splitter | None = None
+    """How a share, or a fold, is drawn from the training rows: the name of a splitter, or a mapping with its
+    settings. null takes `stratified` where a row has one label, and `random` elsewhere."""
+    fold: Fold | None = None
+    """The fold of the training rows that is the test split, as in `tfft cross-validate`; null for none."""
     text_column: str | Annotated[list[str], Field(min_length=2, max_length=2)] | None = None
     """Name of the column that holds the text, or a list of two for a pair of texts. In place of a name a
     template may join several columns, as in `"{title}: {body}"`. null takes what the task has: `text`."""
@@ -157,6 +180,13 @@ class Data(Settings):
     def _absolute_files(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, list) and "source" in info.data and _reads_files(info.data["source"].name):
             return [str(_absolute(origin)) for origin in value]
+        return value
+
+    @field_validator("fold")
+    @classmethod
+    def _is_the_test_split(cls, value: Fold | None, info: ValidationInfo) -> Fold | None:
+        if value is not None and info.data.get("test") is not None:
+            raise PydanticCustomError("fold", "must not be set with data.test, whose place it takes")
         return value
 
     @field_validator("text_column")
@@ -375,6 +405,12 @@ def read(path: Path, overrides: Sequence[str] = ()) -> Config:
     return config
 
 
+def with_fold(config: Config, number: int, folds: int) -> Config:
+    """Return the config of the run that one fold of a cross-validation is, `number` from 1."""
+    fold = Fold(folds=folds, number=number)
+    return config.model_copy(update={"data": config.data.model_copy(update={"fold": fold})})
+
+
 def _missing_files(mapping: dict[str, Any], lines: dict[tuple, int]) -> list[str]:
     """Return a line for each data file that is not there, whatever else is wrong."""
     data = mapping.get("data")
@@ -420,14 +456,22 @@ def _validate(path: Path, mapping: dict[str, Any], lines: dict[tuple, int]) -> C
         where = setting_problems.line(("data",), lines)
         raise ConfigError(
             path,
-            [f"data{where}: must have different columns for text, label and weight, has {twice[0]!r} twice"],
+            [
+                f"data{where}: must have different columns for text, label, weight and splitter, "
+                f"has {twice[0]!r} twice"
+            ],
         )
     return config
 
 
 def _columns(config: Config) -> list[str]:
-    """Return the columns that are read, as the config or else the task names them."""
+    """Return the columns that are read, as the config or else the task names them.
+
+    A splitter may go by a text that the model reads, too.
+    """
     data, task = config.data, config.task
     text, label = plugins.load("tasks", task.name)(**task.arguments()).columns
     texts = inputs.read(data.text_column or text).columns.values()
-    return [*texts, data.label_column or label, *filter(None, [data.weight_column])]
+    others = [data.label_column or label, *filter(None, [data.weight_column])]
+    by = getattr(data.splitter, "column", None)
+    return [*texts, *others, *([by] if by is not None and by not in texts else [])]

@@ -7,7 +7,7 @@ import functools
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,14 @@ from tfft.classifier import Classifier
 from tfft.config import Config
 from tfft.errors import DataError, RunError, SettingError
 from tfft.inputs import Inputs
+from tfft.plugins import PluginSettings
 from tfft.ragged import Ragged
-from tfft.tasks import Task
+from tfft.splitters import Basis, Splitter
+from tfft.tasks import Report, Task
 
 _log = logging.getLogger("tfft")
 _PREDICT = 64  # rows at a time
+_SPLIT_BY = "data.splitter"  # a column's name here; no text has a name with a dot
 
 
 @dataclass(frozen=True)
@@ -213,23 +216,102 @@ def tokenize(model: Classifier, table: pa.Table) -> tuple[Ragged, ...]:
 
 
 def read_splits(settings: Config) -> dict[str, splits.Rows]:
-    """Return the rows of `train`, `validation` and, where there is one, `test`."""
-    rows = {"train": _read(settings, settings.data.train, settings.data.weight_column)}
-    # Test first, so that the test rows stay the same whatever share validation gets.
-    for split in ("test", "validation"):
-        origin = getattr(settings.data, split)
-        if isinstance(origin, list):
-            rows[split] = _read(settings, origin)
-        elif origin is not None:
-            has_label = task_of(settings).kind in ("label", "rank")
-            rows["train"], rows[split] = splits.set_aside(
-                rows["train"],
-                origin,
-                strata=rows["train"].table["label"] if has_label else None,
-                seed=settings.training.seed,
-                split=split,
+    """Return the rows of `train`, `validation` and, where there is one, `test`, and tell how they came."""
+    rows = split(settings, read_files(settings))
+    tell_split(settings, rows)
+    return rows
+
+
+def read_files(settings: Config) -> dict[str, splits.Rows]:
+    """Return the rows of the splits that a config names files for; `train` whole, as yet.
+
+    Raises:
+        SettingError: There is a splitter, and nothing to split.
+    """
+    data = settings.data
+    by, weights = _splitter(settings)[1].column, data.weight_column
+    if not _is_split(settings):
+        if data.splitter is not None:
+            raise SettingError(
+                "data.splitter",
+                data.splitter.name,
+                "must not be set where neither data.validation nor data.test is a share",
+                fix="Remove it, or set one of the two to a share such as 0.1.",
             )
-    return {split: rows[split] for split in ("train", "validation", "test") if split in rows}
+        by = None
+    names = {column: name for name, column in inputs_of(settings).columns.items()}
+    more = {"weight": weights, _SPLIT_BY: None if by in names else by}
+    rows = {"train": _read(settings, data.train, {name: c for name, c in more.items() if c is not None})}
+    for split in ("test", "validation"):
+        if isinstance(origin := getattr(data, split), list):
+            rows[split] = _read(settings, origin)
+    return rows
+
+
+def split(settings: Config, files: Mapping[str, splits.Rows]) -> dict[str, splits.Rows]:
+    """Return the rows of each split, what is a share or a fold taken from `train`.
+
+    Args:
+        settings: The config.
+        files: What `read_files` returned.
+    """
+    data, seed, rows = settings.data, settings.training.seed, dict(files)
+    chosen, splitter = _splitter(settings)
+    record = {"splitter": {"name": chosen.name, **chosen.arguments()}, "seed": seed}
+    cut = []
+    # Test first, so that the test rows stay the same whatever share validation gets.
+    for name in ("test", "validation"):
+        share, basis = getattr(data, name), _basis(settings, splitter, rows["train"])
+        if name == "test" and data.fold is not None:
+            is_in = splitter.folds(basis, data.fold.folds, seed) == data.fold.number - 1
+            places, how = np.flatnonzero(is_in), data.fold.model_dump()
+        elif isinstance(share, float):
+            places, how = splitter.set_aside(basis, share, seed, name), {"fraction": share}
+        else:
+            continue
+        rows["train"], rows[name] = splits.set_aside(
+            rows["train"], places, {"share_for": name, **how, **record}
+        )
+        cut.append(name)
+    for name in ("train", *cut) if cut else ():
+        part = rows[name]
+        extent = splitter.tell(_basis(settings, splitter, part))
+        columns = [column for column in part.table.column_names if column != _SPLIT_BY]
+        source = part.source | ({"extent": extent} if extent else {})
+        rows[name] = replace(part, table=part.table.select(columns), source=source)
+    return {name: rows[name] for name in ("train", "validation", "test") if name in rows}
+
+
+def folds_of(settings: Config, rows: splits.Rows, folds: int) -> np.ndarray:
+    """Return the fold of each training row, from 0, int `[rows]`."""
+    splitter = _splitter(settings)[1]
+    return splitter.folds(_basis(settings, splitter, rows), folds, settings.training.seed)
+
+
+def tell_split(settings: Config, rows: Mapping[str, splits.Rows]) -> None:
+    """Tell how many rows each split was given, and whether some texts stand in two."""
+    cut = [name for name, part in rows.items() if "splitter" in part.source]
+    if not cut:
+        return
+    chosen, splitter = _splitter(settings)
+    by = f" ({splitter.column})" if splitter.column is not None else ""
+    parts = []
+    for name in ("train", *cut):
+        source = rows[name].source
+        extent = "".join(f", {key} {value}" for key, value in source.get("extent", {}).items())
+        parts.append(f"{name} {source['rows']} rows{extent}")
+    _log.info(f"Splitter {chosen.name}{by}: {'; '.join(parts)}")
+    if chosen.name not in ("random", "stratified"):
+        return
+    texts = [*inputs_of(settings).columns]
+    for name in cut:
+        table = rows[name].table
+        if shared := splits.count_shared(table.select(texts), rows["train"].table.select(texts)):
+            _log.warning(
+                f"Warning: {shared} of {table.num_rows} {name} rows ({shared / table.num_rows:.1%}) have a "
+                "text that a training row has, too, which flatters the figures. With data.splitter: hash, "
+                "equal texts stay on one side."
+            )
 
 
 def row_weights(rows: splits.Rows) -> np.ndarray:
@@ -277,6 +359,12 @@ def measure(
     logits = outputs(model.whole, model, tokens, f"evaluating {name}")
     texts = rows.select([*model.preprocessor.read.columns])
     report = task.report(logits, targets, model.facts, model.description["decision"], texts, name)
+    keep_report(report, name, directory)
+    return report.figures
+
+
+def keep_report(report: Report, name: str, directory: Path) -> None:
+    """Write a report below `evaluation/`, and tell it."""
     run_folder.write_json(directory / "evaluation" / f"{name}.json", report.figures)
     wrong = pa.BufferOutputStream()
     csv.write_csv(report.wrong, wrong)
@@ -285,7 +373,6 @@ def measure(
     _log.info(report.headline)
     for table in report.tables:
         _log.info(tables.text(table))
-    return report.figures
 
 
 def publish(model: Classifier, base: Path, rows: Sequence[Mapping[str, str]]) -> Path:
@@ -298,7 +385,30 @@ def publish(model: Classifier, base: Path, rows: Sequence[Mapping[str, str]]) ->
     return version
 
 
-def _read(settings: Config, origins: Sequence[str], weight_column: str | None = None) -> splits.Rows:
+def _is_split(settings: Config) -> bool:
+    data = settings.data
+    return data.fold is not None or any(isinstance(share, float) for share in (data.validation, data.test))
+
+
+def _splitter(settings: Config) -> tuple[PluginSettings, Splitter]:
+    """Return the settings of the config's splitter, or else the task's, and the splitter."""
+    chosen = settings.data.splitter
+    if chosen is None:
+        name = "stratified" if task_of(settings).kind in ("label", "rank") else "random"
+        chosen = plugins.settings("splitters", name)(name=name)
+    return chosen, plugins.load("splitters", chosen.name)(**chosen.arguments())
+
+
+def _basis(settings: Config, splitter: Splitter, rows: splits.Rows) -> Basis:
+    table, columns = rows.table, inputs_of(settings).columns
+    values = None
+    if splitter.column is not None:
+        values = table[{column: name for name, column in columns.items()}.get(splitter.column, _SPLIT_BY)]
+    return Basis(table.select([*columns]), table["label"], task_of(settings).kind, values)
+
+
+def _read(settings: Config, origins: Sequence[str], more: Mapping[str, str] | None = None) -> splits.Rows:
+    """Read texts and targets, and more columns, by the names that they get, to those in the file."""
     source, task = settings.data.source, task_of(settings)
     places: list[Path | str] = [*origins]
     if plugins.module("sources", source.name).READS == "files":
@@ -306,15 +416,14 @@ def _read(settings: Config, origins: Sequence[str], weight_column: str | None = 
     target = pa.list_(pa.string()) if task.kind == "labels" else pa.string()
     columns = {name: (column, pa.string()) for name, column in inputs_of(settings).columns.items()}
     columns["label"] = (settings.data.label_column or task.columns[1], target)
-    if weight_column is not None:
-        columns["weight"] = (weight_column, pa.string())
+    columns |= {name: (column, pa.string()) for name, column in (more or {}).items()}
     part = splits.read(
         functools.partial(plugins.load("sources", source.name), **source.arguments()),
         places,
         columns=columns,
         on_bad_row=settings.data.on_bad_row,
     )
-    if weight_column is not None:
+    if more and "weight" in more:
         imbalance.row_weights(part.table["weight"], ", ".join(origins))  # of all, before some go
     if bad := part.source["bad_rows"]:
         _log.info(f"Left out {len(bad)} bad rows, the first: {bad[0]}")

@@ -30,6 +30,7 @@ FUNCTIONS = {
     "regularizers": "build",
     "schedules": "build",
     "sources": "rows",
+    "splitters": "build",
     "tasks": "build",
     "unfreezing": "build",
 }

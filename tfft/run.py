@@ -4,16 +4,18 @@ import functools
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
 import numpy as np
+import pyarrow as pa
 import tensorflow as tf
 
 from tfft import (
     classifier,
     config,
+    cross_validation,
     dataset,
     finished,
     fit,
@@ -65,6 +67,36 @@ class Run:
 
 
 @dataclass(frozen=True)
+class CrossValidation:
+    """Runs over all folds of the training rows.
+
+    Attributes:
+        directory: The folder that holds theirs.
+        figures: Of all rows together, and their spread over the folds, as in `evaluation/pooled.json`.
+    """
+
+    directory: Path
+    figures: dict
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a training left.
+
+    Attributes:
+        model: As the run's folder keeps it.
+        tokens: Token ids of each split, of each text.
+        figures: The evaluation of each split, by its name.
+        export: Publishes the model, and returns the folder of the SavedModel's version.
+    """
+
+    model: Classifier
+    tokens: Mapping[str, Sequence[Ragged]]
+    figures: dict[str, dict]
+    export: Callable[[], Path]
+
+
+@dataclass(frozen=True)
 class Plan:
     """When what trains, and at which rates.
 
@@ -109,71 +141,167 @@ def train(settings: Config, name: str = "run") -> Run:
     Raises:
         TfftError: Something that the user gave cannot work; no run folder is left behind.
     """
-    directory = settings.run.directory or Path("runs") / name / time.strftime("%Y%m%d-%H%M%S")
-    with run_folder.new(directory.absolute()) as directory:
+    with run_folder.new(_directory(settings, name)) as directory:
         _log.info(f"Run folder: {directory}")
         base = settings.export.directory or directory / "export"
         saved_model.check(base)
+        learned = _learn(settings, finished.read_splits(settings), directory, base)
+        return Run(directory, learned.figures, learned.export())
+
+
+def cross_validate(settings: Config, folds: int, name: str = "run") -> CrossValidation:
+    """Train once for each fold of the training rows, and measure the answers to all of them together.
+
+    A file of validation rows chooses the best epoch of each fold and is no part of the folds; a
+    share for validation is set aside from the rows outside the fold.
+
+    Args:
+        settings: What `config.read` returned.
+        folds: How many, at least 2.
+        name: Of the folder, where the config names none.
+
+    Returns:
+        What came of it; each fold has a run folder of its own inside, without an export.
+
+    Raises:
+        TfftError: Something that the user gave cannot work; no folder is left behind.
+    """
+    _check_folds(settings, folds)
+    with run_folder.several(_directory(settings, name)) as directory:
+        _log.info(f"Folder: {directory}")
         run_folder.write_text(directory / "config.yaml", config.to_yaml(settings))
         run_folder.write_json(directory / "environment.json", run_folder.environment())
-        keras.utils.set_random_seed(settings.training.seed)
-        tf.config.experimental.enable_op_determinism()
 
-        rows = finished.read_splits(settings)
-        run_folder.write_json(directory / "data.json", {s: part.source for s, part in rows.items()})
-        task = finished.task_of(settings)
-        facts = task.collect(rows["train"].table["label"])
-        targets = {
-            split: task.encode(part.table["label"], facts, f"data.{split}") for split, part in rows.items()
-        }
-        counts = ", ".join(f"{split} {part.table.num_rows}" for split, part in rows.items())
-        _log.info(f"Rows: {counts}" + (f"; {len(facts.labels)} labels" if facts.labels else ""))
-        if settings.threshold is not None:
-            task.check(facts, targets["validation"], settings.threshold.positive)
-        weighed = _weigh(settings, task, facts, targets["train"], finished.row_weights(rows["train"]))
+        chosen = [config.with_fold(settings, number, folds) for number in range(1, folds + 1)]
+        files = finished.read_files(chosen[0])
+        # All are cut before the first is trained: what cannot be cut is told at once.
+        parts = [finished.split(each, files) for each in chosen]
+        task, whole = finished.task_of(settings), files["train"].table
+        known = Facts(task.collect(whole["label"]).labels)
+        cross_validation.check_labels(known.labels, [rows["train"].table["label"] for rows in parts])
+        record = {f"fold-{number}": rows["test"].source for number, rows in enumerate(parts, start=1)}
+        run_folder.write_json(directory / "data.json", {"train": files["train"].source, **record})
 
-        model = _from_preset(settings, facts)
-        plan = _plan(settings, model, len(targets["train"]))
-        run_folder.write_json(directory / "layers.json", _show(plan, model))
-        tokens = {split: finished.tokenize(model, part.table) for split, part in rows.items()}
-        lengths = token_ids.lengths(tokens["train"])
-        members = _members(task, targets["train"], facts)
-        cut = truncation.measure(lengths, model.preprocessor.room(), members)
-        run_folder.write_json(directory / "lengths.json", cut)
-        _log.info(truncation.headline(cut))
-        if cut["cut"] and cut["labels"]:
-            _log.info(tables.text(truncation.table(cut)))
+        figures, fold_of, logits = [], finished.folds_of(settings, files["train"], folds), None
+        for number, (each, rows) in enumerate(zip(chosen, parts, strict=True)):
+            with run_folder.fold(directory / f"fold-{number + 1}") as place:
+                _log.info(f"Fold {number + 1} of {folds}")
+                finished.tell_split(each, rows)
+                learned = _learn(each, rows, place, place / "export")
+            figures.append(learned.figures["test"])
+            model = learned.model
+            found = finished.outputs(model.whole, model, learned.tokens["test"], f"pooling fold {number + 1}")
+            if logits is None:
+                logits = np.empty((len(fold_of), found.shape[1]), np.float32)
+            # Numbers in units of the data, for each fold has its own mean and scale; logits as they are.
+            logits[fold_of == number] = found * model.facts.scale + model.facts.mean
 
-        for name_of_file, content in model.preprocessor.tokenizer.files.items():
-            run_folder.write_bytes((directory / run_folder.DESCRIPTION).with_name(name_of_file), content)
-        run_folder.write_json(directory / run_folder.DESCRIPTION, model.description)
-        run_folder.write_json(directory / "labels.json", facts.labels)
-        proof = _proof_rows(rows, model.preprocessor.read.columns)
-        run_folder.write_json(directory / run_folder.PROOF_ROWS, proof)
-        answering = functools.partial(
-            _answering, settings.threshold, task, tokens["validation"], targets["validation"], directory
+        targets = task.encode(whole["label"], known, "data.train")
+        texts = whole.select([*finished.inputs_of(settings).columns])
+        report = task.report(logits, targets, known, None, texts, "pooled")
+        pooled = report.figures | {"folds": cross_validation.spread(figures)}
+        fold_of_wrong = pa.array(fold_of[report.wrong["row"].to_numpy() - 1] + 1)
+        wrong = report.wrong.add_column(1, "fold", fold_of_wrong)
+        finished.keep_report(replace(report, figures=pooled, wrong=wrong), "pooled", directory)
+        _log.info(tables.text(cross_validation.table(figures, pooled, f"{folds} folds")))
+        return CrossValidation(directory, pooled)
+
+
+def _directory(settings: Config, name: str) -> Path:
+    return (settings.run.directory or Path("runs") / name / time.strftime("%Y%m%d-%H%M%S")).absolute()
+
+
+def _check_folds(settings: Config, folds: int) -> None:
+    """Raise a SettingError for what has no place in a cross-validation."""
+    data = settings.data
+    if folds < 2:
+        raise SettingError("--folds", folds, "must be at least 2", fix="Common are 5 and 10.")
+    for key, value, why, fix in (
+        (
+            "data.test",
+            data.test,
+            "for each fold is the test split of its run",
+            "Set it to null, and measure the final model on it with tfft train.",
+        ),
+        ("data.fold", data.fold, "which trains all folds", "Remove it."),
+        (
+            "threshold",
+            settings.threshold,
+            "for each fold would tune its own, and pooled answers need one decision",
+            "Set it to null.",
+        ),
+        (
+            "callbacks",
+            next((c.name for c in settings.callbacks if c.name == "saved_model_export"), None),
+            "whose models are not served",
+            "Remove saved_model_export.",
+        ),
+    ):
+        if value is not None:
+            raise SettingError(key, value, f"must not be set in a cross-validation, {why}", fix=fix)
+
+
+def _learn(settings: Config, rows: Mapping[str, splits.Rows], directory: Path, base: Path) -> Learned:
+    """Train on the rows, fill the run's folder, and measure what it keeps; exports go below `base`."""
+    run_folder.write_text(directory / "config.yaml", config.to_yaml(settings))
+    run_folder.write_json(directory / "environment.json", run_folder.environment())
+    keras.utils.set_random_seed(settings.training.seed)
+    tf.config.experimental.enable_op_determinism()
+
+    run_folder.write_json(directory / "data.json", {s: part.source for s, part in rows.items()})
+    task = finished.task_of(settings)
+    facts = task.collect(rows["train"].table["label"])
+    targets = {
+        split: task.encode(part.table["label"], facts, f"data.{split}") for split, part in rows.items()
+    }
+    counts = ", ".join(f"{split} {part.table.num_rows}" for split, part in rows.items())
+    _log.info(f"Rows: {counts}" + (f"; {len(facts.labels)} labels" if facts.labels else ""))
+    if settings.threshold is not None:
+        task.check(facts, targets["validation"], settings.threshold.positive)
+    weighed = _weigh(settings, task, facts, targets["train"], finished.row_weights(rows["train"]))
+
+    model = _from_preset(settings, facts)
+    plan = _plan(settings, model, len(targets["train"]))
+    run_folder.write_json(directory / "layers.json", _show(plan, model))
+    tokens = {split: finished.tokenize(model, part.table) for split, part in rows.items()}
+    lengths = token_ids.lengths(tokens["train"])
+    members = _members(task, targets["train"], facts)
+    cut = truncation.measure(lengths, model.preprocessor.room(), members)
+    run_folder.write_json(directory / "lengths.json", cut)
+    _log.info(truncation.headline(cut))
+    if cut["cut"] and cut["labels"]:
+        _log.info(tables.text(truncation.table(cut)))
+
+    for name_of_file, content in model.preprocessor.tokenizer.files.items():
+        run_folder.write_bytes((directory / run_folder.DESCRIPTION).with_name(name_of_file), content)
+    run_folder.write_json(directory / run_folder.DESCRIPTION, model.description)
+    run_folder.write_json(directory / "labels.json", facts.labels)
+    proof = _proof_rows(rows, model.preprocessor.read.columns)
+    run_folder.write_json(directory / run_folder.PROOF_ROWS, proof)
+    answering = functools.partial(
+        _answering, settings.threshold, task, tokens["validation"], targets["validation"], directory
+    )
+    versions: dict[int, Path] = {}
+
+    def export() -> Path:
+        """Publish the weights that are kept now, unless they are published."""
+        written = (directory / run_folder.WEIGHTS).stat().st_mtime_ns
+        if written not in versions:
+            versions[written] = finished.publish(answering(), base, proof)
+        return versions[written]
+
+    _fit(settings, task, model, plan, tokens, targets, weighed, directory, export)
+
+    # From here on the model is the one that the folder keeps: what is measured is what is served.
+    model = answering()
+    figures: dict[str, dict] = {
+        split: finished.measure(
+            task, model, rows[split].table, tokens[split], targets[split], split, directory
         )
-        versions: dict[int, Path] = {}
-
-        def export() -> Path:
-            """Publish the weights that are kept now, unless they are published."""
-            written = (directory / run_folder.WEIGHTS).stat().st_mtime_ns
-            if written not in versions:
-                versions[written] = finished.publish(answering(), base, proof)
-            return versions[written]
-
-        _fit(settings, task, model, plan, tokens, targets, weighed, directory, export)
-
-        # From here on the model is the one that the folder keeps: what is measured is what is served.
-        model = answering()
-        figures: dict[str, dict] = {
-            split: finished.measure(
-                task, model, rows[split].table, tokens[split], targets[split], split, directory
-            )
-            for split in ("validation", "test")
-            if split in rows
-        }
-        return Run(directory, figures, export())
+        for split in ("validation", "test")
+        if split in rows
+    }
+    return Learned(model, tokens, figures, export)
 
 
 def rates(settings: Config, plot: Path) -> str:

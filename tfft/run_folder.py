@@ -13,6 +13,10 @@ tensorboard/       event files, if the config asks for them
 export/            numbered SavedModels
 status.json        training, finished, interrupted or failed
 log.txt            what was said
+
+A cross-validation keeps fold-1, fold-2, …, each such a folder without an export, beside its own config.yaml,
+environment.json, data.json (the training rows, and the rows of each fold), status.json, log.txt, and
+evaluation/pooled.json and pooled-wrong.csv, which are of all folds together.
 """
 
 import contextlib
@@ -48,6 +52,56 @@ def new(directory: Path) -> Iterator[Path]:
     Raises:
         RunError: The folder exists.
     """
+    _make(directory)
+    (directory / WEIGHTS).parent.mkdir()
+    with _logged(directory) as logger:
+        try:
+            write_json(directory / "status.json", {"status": "training"})
+            yield directory
+            write_json(directory / "status.json", {"status": "finished"})
+        except BaseException as error:
+            if not (directory / WEIGHTS).exists():
+                shutil.rmtree(directory)
+            else:
+                status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+                logger.info(f"The best weights so far are kept: tfft evaluate {directory}")
+                write_json(directory / "status.json", {"status": status, "reason": str(error)})
+            raise
+
+
+@contextlib.contextmanager
+def several(directory: Path) -> Iterator[Path]:
+    """Make the folder of a cross-validation; it goes again unless the whole of it ends well.
+
+    Everything logged to `tfft` inside the block is kept in `log.txt`.
+
+    Raises:
+        RunError: The folder exists.
+    """
+    _make(directory)
+    with _logged(directory) as logger:
+        try:
+            write_json(directory / "status.json", {"status": "training"})
+            yield directory
+            write_json(directory / "status.json", {"status": "finished"})
+        except BaseException:
+            shutil.rmtree(directory)
+            logger.info(f"Nothing is kept of a cross-validation that did not end: {directory} is gone again")
+            raise
+
+
+@contextlib.contextmanager
+def fold(directory: Path) -> Iterator[Path]:
+    """Make the folder of a run inside that of `several`, which answers for what goes wrong."""
+    _make(directory)
+    (directory / WEIGHTS).parent.mkdir()
+    with _logged(directory):
+        write_json(directory / "status.json", {"status": "training"})
+        yield directory
+        write_json(directory / "status.json", {"status": "finished"})
+
+
+def _make(directory: Path) -> None:
     try:
         directory.mkdir(parents=True)
     except FileExistsError:
@@ -57,7 +111,11 @@ def new(directory: Path) -> Iterator[Path]:
         ) from None
     except OSError as error:
         raise RunError(f"run.directory: {directory} cannot be made: {error}. Choose another.") from error
-    (directory / WEIGHTS).parent.mkdir()
+
+
+@contextlib.contextmanager
+def _logged(directory: Path) -> Iterator[logging.Logger]:
+    """Keep what is logged to `tfft` in the folder's `log.txt`."""
     log = logging.FileHandler(directory / "log.txt", encoding="utf-8")
     log.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     logger = logging.getLogger("tfft")
@@ -65,17 +123,7 @@ def new(directory: Path) -> Iterator[Path]:
         logger.setLevel(logging.INFO)
     logger.addHandler(log)
     try:
-        write_json(directory / "status.json", {"status": "training"})
-        yield directory
-        write_json(directory / "status.json", {"status": "finished"})
-    except BaseException as error:
-        if not (directory / WEIGHTS).exists():
-            shutil.rmtree(directory)
-        else:
-            status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-            logger.info(f"The best weights so far are kept: tfft evaluate {directory}")
-            write_json(directory / "status.json", {"status": status, "reason": str(error)})
-        raise
+        yield logger
     finally:
         logger.removeHandler(log)
         log.close()
@@ -91,6 +139,10 @@ def existing(directory: Path) -> Path:
     if not (directory / "config.yaml").is_file():
         raise RunError(
             f"{directory} is not a run folder: it has no config.yaml. Name a folder that tfft train made."
+        )
+    if (directory / "fold-1").is_dir():
+        raise RunError(
+            f"{directory} is of a cross-validation. Name one of its folds, as in {directory}/fold-1."
         )
     if not (directory / WEIGHTS).is_file():
         raise RunError(

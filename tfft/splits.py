@@ -1,4 +1,4 @@
-"""Read the rows of each split, and set aside what the config gives as a fraction."""
+"""Read the rows of each split, and part those that are set aside from those that stay."""
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sklearn.model_selection import train_test_split
 
 from tfft import cache, fingerprint, spill
 from tfft.errors import DataError
@@ -23,7 +22,7 @@ class Rows:
     """Rows of one split.
 
     Attributes:
-        table: What was asked for: the texts, `label` and perhaps `weight`; texts, or lists of them.
+        table: What was asked for: the texts, `label` and perhaps more; texts, or lists of them.
         source: What it came from, for the record: where from, the hash of each file, that of all rows as
             they were read, their number, and bad rows.
     """
@@ -81,38 +80,42 @@ def read(
     return Rows(table, source | {"rows": table.num_rows, "bad_rows": bad})
 
 
-def set_aside(
-    rows: Rows, fraction: float, *, strata: pa.ChunkedArray | None, seed: int, split: str
-) -> tuple[Rows, Rows]:
-    """Return the rows that stay and the share set aside.
-
-    The result depends on the rows, their order, the fraction and the seed alone.
+def set_aside(rows: Rows, places: np.ndarray, record: Mapping[str, Any]) -> tuple[Rows, Rows]:
+    """Return the rows that stay and those that are set aside, both in their order.
 
     Args:
         rows: Of a split.
-        fraction: Share of the rows to set aside.
-        strata: A value for each row, of which both sides get the same mix; None for any rows.
-        seed: Of the drawing.
-        split: Name of the share, for the record.
-
-    Raises:
-        DataError: A value is too rare to stand on both sides.
+        places: Of the rows to set aside, int `[rows set aside]`.
+        record: How they were chosen.
     """
-    count = rows.table.num_rows
-    wanted = round(fraction * count)
-    if strata is not None:
-        stay, aside = _stratified(strata, wanted, fraction, seed, split)
-    elif 0 < wanted < count:
-        stay, aside = train_test_split(np.arange(count), test_size=wanted, random_state=seed)
-    else:
-        raise DataError(f"data.{split}: {fraction} of {count} rows leaves one side empty. Name a file.")
-    stay.sort()
-    aside.sort()
-    origin = rows.source | {"share_for": split, "fraction": fraction, "seed": seed}
+    is_aside = np.zeros(rows.table.num_rows, bool)
+    is_aside[places] = True
+    stay, aside = np.flatnonzero(~is_aside), np.flatnonzero(is_aside)
     return (
         Rows(_taken(rows.table, stay), rows.source | {"rows": len(stay)}),
-        Rows(_taken(rows.table, aside), origin | {"rows": len(aside), "bad_rows": []}),
+        Rows(_taken(rows.table, aside), rows.source | {**record, "rows": len(aside), "bad_rows": []}),
     )
+
+
+def count_shared(rows: pa.Table, others: pa.Table) -> int:
+    """Return how many rows have, to the letter, the texts of one of the others.
+
+    Args:
+        rows: Columns of texts, the fewer rows of the two: what they say is held in memory.
+        others: The same columns.
+    """
+    mine, theirs = _joined(rows), _joined(others)
+    distinct = pc.unique(mine)
+    places = pc.unique(pc.index_in(theirs, value_set=distinct)).drop_null()
+    return pc.sum(pc.is_in(mine, value_set=distinct.take(places))).as_py()
+
+
+def _joined(rows: pa.Table) -> pa.ChunkedArray:
+    """Return the texts of each row as one text."""
+    # `large`, for all texts of a split in one array may have more bytes than 32 bits count.
+    columns = [column.cast(pa.large_string()) for column in rows.columns]
+    separator = pa.scalar("\0", pa.large_string())
+    return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, separator)
 
 
 def _taken(table: pa.Table, rows: np.ndarray) -> pa.Table:
@@ -124,22 +127,3 @@ def _taken(table: pa.Table, rows: np.ndarray) -> pa.Table:
 def _spilled(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pa.Table:
     with cache.telling():
         return spill.table(schema, batches, cache.folder() / "rows")
-
-
-def _stratified(
-    strata: pa.ChunkedArray, wanted: int, fraction: float, seed: int, split: str
-) -> tuple[np.ndarray, np.ndarray]:
-    distinct = pc.unique(strata)
-    names = distinct.take(pc.sort_indices(distinct))
-    ids = pc.index_in(strata, value_set=names).to_numpy()
-    counts = np.bincount(ids)
-    if counts.min() >= 2 and min(wanted, len(ids) - wanted) >= len(names):
-        stay, aside = train_test_split(np.arange(len(ids)), test_size=wanted, random_state=seed, stratify=ids)
-        if all(len(np.unique(ids[side])) == len(names) for side in (stay, aside)):
-            return stay, aside
-    rarest = names[int(counts.argmin())].as_py()
-    raise DataError(
-        f"data.{split}: {fraction} of {len(ids)} rows cannot hold each of {len(names)} labels "
-        f"on both sides (the rarest, {rarest!r}, has {counts.min()}). Raise the fraction, add rows, "
-        f"or name a file."
-    )

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from tfft import __version__, plugins
 from tfft.cli import tfft
 
-COMMANDS = plugins.names("cli")
+COMMANDS = [name.replace("_", "-") for name in plugins.names("cli")]
 HEAVY = "{'tensorflow', 'keras', 'keras_hub', 'pyarrow', 'pydantic', 'sklearn', 'rich'}"
 
 

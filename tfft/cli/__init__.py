@@ -21,15 +21,15 @@ overrides = click.option(
 
 
 class _Commands(click.Group):
-    """The commands are the files of this folder."""
+    """The commands are the files of this folder, with `-` for `_`."""
 
     def list_commands(self, context):
-        return plugins.names("cli")
+        return [name.replace("_", "-") for name in plugins.names("cli")]
 
     def get_command(self, context, name):
         if name not in self.list_commands(context):
             return None
-        return import_module(f"tfft.cli.{name}").command
+        return import_module(f"tfft.cli.{name.replace('-', '_')}").command
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
