@@ -78,3 +78,55 @@ def test_a_damaged_file_is_named(tmp_path):
     (tmp_path / "x.json").write_text("{")
     with pytest.raises(RunError, match=r"x\.json cannot be read: .* The run is damaged"):
         run_folder.read_json(tmp_path / "x.json")
+
+
+def test_a_cross_validation_is_kept_whole(tmp_path):
+    with run_folder.several(tmp_path / "a" / "cv") as directory:
+        for number in (1, 2):
+            with run_folder.fold(directory / f"fold-{number}") as place:
+                logging.getLogger("tfft").info(f"line {number}")
+    assert {str(path.relative_to(directory)) for path in directory.rglob("*")} == {
+        "log.txt", "status.json", "fold-1", "fold-2",
+        *(f"fold-{number}/{name}" for number in (1, 2) for name in ("log.txt", "model", "status.json")),
+    }  # fmt: skip
+    assert json.loads((place / "status.json").read_text()) == {"status": "finished"}
+    assert [line.split(" ", 2)[2] for line in (directory / "log.txt").read_text().splitlines()] == [
+        "line 1",
+        "line 2",
+    ]
+    assert (place / "log.txt").read_text().endswith(" line 2\n")
+    with pytest.raises(RunError) as caught:
+        run_folder.existing(config_in(directory))
+    assert str(caught.value) == (
+        f"{directory} is of a cross-validation. Name one of its folds, as in {directory}/fold-1."
+    )
+
+
+def config_in(directory):
+    (directory / "config.yaml").touch()
+    return directory
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RunError("x")])
+def test_a_cross_validation_that_ends_early_leaves_nothing(tmp_path, error, caplog):
+    def fail():
+        with run_folder.several(tmp_path / "cv") as directory, run_folder.fold(directory / "fold-1") as place:
+            (place / run_folder.WEIGHTS).write_bytes(b"weights")
+            raise error
+
+    with caplog.at_level(logging.INFO, "tfft"), pytest.raises(type(error)):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+    assert caplog.messages == [
+        f"Nothing is kept of a cross-validation that did not end: {tmp_path}/cv is gone again"
+    ]
+
+
+def test_a_cross_validation_does_not_write_over_a_run(tmp_path):
+    (tmp_path / "run").mkdir()
+    with (
+        pytest.raises(RunError, match="a run does not write over another"),
+        run_folder.several(tmp_path / "run"),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == [tmp_path / "run"]

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tfft.run import Run
+    from tfft.run import CrossValidation, Run
 
 __version__ = "0.1.0"
-__all__ = ["evaluate", "export", "predict", "train"]
+__all__ = ["cross_validate", "evaluate", "export", "predict", "train"]
 
 # Keras reads it once, at its import; tfft is made for TensorFlow alone, whatever else is set.
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -41,6 +41,19 @@ def train(path: str | Path, overrides: Sequence[str] = ()) -> Run:
     from tfft import config, run
 
     return run.train(config.read(Path(path), overrides), Path(path).stem)
+
+
+def cross_validate(path: str | Path, folds: int = 5, overrides: Sequence[str] = ()) -> CrossValidation:
+    """Measure a config on all of its training rows; see `tfft.run.cross_validate`.
+
+    Args:
+        path: YAML file.
+        folds: Parts that the rows are cut into; as many models are trained.
+        overrides: Settings as `a.b=value` that replace those of the file.
+    """
+    from tfft import config, run
+
+    return run.cross_validate(config.read(Path(path), overrides), folds, Path(path).stem)
 
 
 def evaluate(directory: str | Path, *, split: str | None = None, file: str | Path | None = None) -> dict:

@@ -35,8 +35,8 @@ def check_labels(known: Sequence[str], targets: Sequence[pa.ChunkedArray]) -> No
         if lacking := [label for label in known if label not in seen]:
             shown = ", ".join(map(repr, lacking[:_SHOWN])) + (", …" if len(lacking) > _SHOWN else "")
             raise DataError(
-                f"data.train: in fold {number} of {len(targets)} no training row has the label {shown}: all are "
-                "set aside. Add rows with it, leave its rows out, or cut otherwise "
+                f"data.train: in fold {number} of {len(targets)} no training row has the label {shown}: its "
+                "rows are all set aside. Add rows with it, leave its rows out, or cut otherwise "
                 "(data.splitter, training.seed, the number of folds)."
             )
 

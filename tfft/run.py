@@ -213,20 +213,20 @@ def _directory(settings: Config, name: str) -> Path:
 
 def _check_folds(settings: Config, folds: int) -> None:
     """Raise a SettingError for what has no place in a cross-validation."""
-    data = settings.data
+    written = settings.model_dump(mode="json")
     if folds < 2:
         raise SettingError("--folds", folds, "must be at least 2", fix="Common are 5 and 10.")
     for key, value, why, fix in (
         (
             "data.test",
-            data.test,
+            written["data"]["test"],
             "for each fold is the test split of its run",
             "Set it to null, and measure the final model on it with tfft train.",
         ),
-        ("data.fold", data.fold, "which trains all folds", "Remove it."),
+        ("data.fold", written["data"]["fold"], "which trains all folds", "Remove it."),
         (
             "threshold",
-            settings.threshold,
+            written["threshold"],
             "for each fold would tune its own, and pooled answers need one decision",
             "Set it to null.",
         ),
