@@ -73,7 +73,8 @@ def test_labels_that_a_fold_does_not_learn_are_named(kind):
         cross_validation.check_labels(known, [column(["a", "b", "c"]), column(["b", "b"])])
     assert str(caught.value) == (
         "data.train: in fold 2 of 2 no training row has the label 'a', 'c': its rows are all set aside. Add "
-        "rows with it, leave its rows out, or cut otherwise (data.splitter, training.seed, the number of folds)."
+        "rows with it, leave its rows out, or cut otherwise (data.splitter, training.seed, the number of "
+        "folds)."
     )
 
 

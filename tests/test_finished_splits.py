@@ -50,7 +50,7 @@ def test_without_a_word_it_is_stratified_and_on_record(read):
         assert record.items() <= rows[split].source.items()
         assert rows[split].source["share_for"] == split
     assert "splitter" not in rows["train"].source
-    assert said == ["Splitter stratified: train 38 rows; test 12 rows; validation 10 rows"]
+    assert said == ["Splitter stratified: train 38 rows; validation 10 rows; test 12 rows"]
     by_name, _ = read("data.validation=0.2", "data.test=0.2", "training.seed=5", "data.splitter=stratified")
     assert {split: texts(part) for split, part in rows.items()} == {
         split: texts(part) for split, part in by_name.items()
@@ -71,8 +71,8 @@ def test_test_has_the_latest_rows_and_validation_the_latest_of_the_rest(read):
     assert numbers(rows["validation"]) == list(range(36, 48))
     assert numbers(rows["test"]) == list(range(48, 60))
     assert said == [
-        "Splitter time (when): train 36 rows, first 2024-01-01, last 2024-01-18; test 12 rows, first "
-        "2024-01-25, last 2024-01-30; validation 12 rows, first 2024-01-19, last 2024-01-24"
+        "Splitter time (when): train 36 rows, first 2024-01-01, last 2024-01-18; validation 12 rows, first "
+        "2024-01-19, last 2024-01-24; test 12 rows, first 2024-01-25, last 2024-01-30"
     ]
     assert rows["test"].source["extent"] == {"first": "2024-01-25", "last": "2024-01-30"}
     assert rows["test"].source["splitter"] == {"name": "time", "column": "when"}
@@ -85,7 +85,7 @@ def test_groups_stay_together_and_the_model_never_sees_their_column(read):
     assert {split: len(found) for split, found in users.items()} == {"train": 9, "validation": 3, "test": 3}
     assert len(set().union(*users.values())) == 15
     assert said == [
-        "Splitter group (user): train 36 rows, groups 9; test 12 rows, groups 3; validation 12 rows, groups 3"
+        "Splitter group (user): train 36 rows, groups 9; validation 12 rows, groups 3; test 12 rows, groups 3"
     ]
     assert {tuple(part.table.column_names) for part in rows.values()} == {("text", "label")}
 
@@ -141,9 +141,10 @@ def test_weights_stay_beside_the_rows(read):
 
 
 def test_by_hash_rows_that_come_later_move_none(read):
-    first, _ = read("data.test=0.3", "data.splitter=hash")
+    shares = ("data.test=0.3", "data.validation=0.3", "data.splitter=hash")
+    first, _ = read(*shares)
     more = [(f"text {number}", "a", "u", "2024-03-01") for number in range(60, 90)]
-    rows, _ = read("data.test=0.3", "data.splitter=hash", rows=[*reversed(more), *reversed(ROWS)])
+    rows, _ = read(*shares, rows=[*reversed(more), *reversed(ROWS)])
     for split in ("train", "validation", "test"):
         assert set(texts(first[split])) <= set(texts(rows[split]))
 

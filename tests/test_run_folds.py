@@ -246,8 +246,8 @@ def test_a_label_that_a_fold_does_not_learn_is_named(toy_config, tmp_path, toy_r
     assert number in "12"
     assert str(caught.value) == (
         f"data.train: in fold {number} of 2 no training row has the label 'rare': its rows are all set "
-        "aside. Add rows with it, leave its rows out, or cut otherwise (data.splitter, training.seed, the number of "
-        "folds)."
+        "aside. Add rows with it, leave its rows out, or cut otherwise (data.splitter, training.seed, "
+        "the number of folds)."
     )
     assert not (tmp_path / "run").exists()
 

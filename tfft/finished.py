@@ -217,7 +217,8 @@ def tokenize(model: Classifier, table: pa.Table) -> tuple[Ragged, ...]:
 
 def read_splits(settings: Config) -> dict[str, splits.Rows]:
     """Return the rows of `train`, `validation` and, where there is one, `test`, and tell how they came."""
-    rows = split(settings, read_files(settings))
+    files = read_files(settings)
+    rows = split(settings, files, folds_of(settings, files["train"]))
     tell_split(settings, rows)
     return rows
 
@@ -229,31 +230,32 @@ def read_files(settings: Config) -> dict[str, splits.Rows]:
         SettingError: There is a splitter, and nothing to split.
     """
     data = settings.data
-    by, weights = _splitter(settings)[1].column, data.weight_column
-    if not _is_split(settings):
-        if data.splitter is not None:
-            raise SettingError(
-                "data.splitter",
-                data.splitter.name,
-                "must not be set where neither data.validation nor data.test is a share",
-                fix="Remove it, or set one of the two to a share such as 0.1.",
-            )
-        by = None
-    names = {column: name for name, column in inputs_of(settings).columns.items()}
-    more = {"weight": weights, _SPLIT_BY: None if by in names else by}
-    rows = {"train": _read(settings, data.train, {name: c for name, c in more.items() if c is not None})}
-    for split in ("test", "validation"):
-        if isinstance(origin := getattr(data, split), list):
-            rows[split] = _read(settings, origin)
+    is_split = data.fold is not None or any(isinstance(s, float) for s in (data.validation, data.test))
+    if data.splitter is not None and not is_split:
+        raise SettingError(
+            "data.splitter",
+            data.splitter.name,
+            "must not be set where neither data.validation nor data.test is a share",
+            fix="Remove it, or set one of the two to a share such as 0.1.",
+        )
+    by = _splitter(settings)[1].column
+    is_text = by in inputs_of(settings).columns.values()
+    more = {"weight": data.weight_column, _SPLIT_BY: None if is_text else by}
+    wanted = {name: column for name, column in more.items() if column is not None}
+    rows = {"train": _read(settings, data.train, wanted)}
+    for name in ("test", "validation"):
+        if isinstance(origin := getattr(data, name), list):
+            rows[name] = _read(settings, origin)
     return rows
 
 
-def split(settings: Config, files: Mapping[str, splits.Rows]) -> dict[str, splits.Rows]:
+def split(settings: Config, files: Mapping[str, splits.Rows], fold_of: np.ndarray) -> dict[str, splits.Rows]:
     """Return the rows of each split, what is a share or a fold taken from `train`.
 
     Args:
         settings: The config.
         files: What `read_files` returned.
+        fold_of: What `folds_of` returned.
     """
     data, seed, rows = settings.data, settings.training.seed, dict(files)
     chosen, splitter = _splitter(settings)
@@ -261,11 +263,11 @@ def split(settings: Config, files: Mapping[str, splits.Rows]) -> dict[str, split
     cut = []
     # Test first, so that the test rows stay the same whatever share validation gets.
     for name in ("test", "validation"):
-        share, basis = getattr(data, name), _basis(settings, splitter, rows["train"])
+        share = getattr(data, name)
         if name == "test" and data.fold is not None:
-            is_in = splitter.folds(basis, data.fold.folds, seed) == data.fold.number - 1
-            places, how = np.flatnonzero(is_in), data.fold.model_dump()
+            places, how = np.flatnonzero(fold_of == data.fold.number - 1), data.fold.model_dump()
         elif isinstance(share, float):
+            basis = _basis(settings, splitter, rows["train"])
             places, how = splitter.set_aside(basis, share, seed, name), {"fraction": share}
         else:
             continue
@@ -282,10 +284,12 @@ def split(settings: Config, files: Mapping[str, splits.Rows]) -> dict[str, split
     return {name: rows[name] for name in ("train", "validation", "test") if name in rows}
 
 
-def folds_of(settings: Config, rows: splits.Rows, folds: int) -> np.ndarray:
-    """Return the fold of each training row, from 0, int `[rows]`."""
+def folds_of(settings: Config, rows: splits.Rows) -> np.ndarray:
+    """Return the fold of each training row, from 0, int `[rows]`; nothing where there are no folds."""
+    if (fold := settings.data.fold) is None:
+        return np.zeros(0, np.int64)
     splitter = _splitter(settings)[1]
-    return splitter.folds(_basis(settings, splitter, rows), folds, settings.training.seed)
+    return splitter.folds(_basis(settings, splitter, rows), fold.folds, settings.training.seed)
 
 
 def tell_split(settings: Config, rows: Mapping[str, splits.Rows]) -> None:
@@ -383,11 +387,6 @@ def publish(model: Classifier, base: Path, rows: Sequence[Mapping[str, str]]) ->
         f"{proof['texts_compared']} texts, numbers within {proof['largest_difference']:.1e}"
     )
     return version
-
-
-def _is_split(settings: Config) -> bool:
-    data = settings.data
-    return data.fold is not None or any(isinstance(share, float) for share in (data.validation, data.test))
 
 
 def _splitter(settings: Config) -> tuple[PluginSettings, Splitter]:

@@ -174,15 +174,16 @@ def cross_validate(settings: Config, folds: int, name: str = "run") -> CrossVali
 
         chosen = [config.with_fold(settings, number, folds) for number in range(1, folds + 1)]
         files = finished.read_files(chosen[0])
+        fold_of = finished.folds_of(chosen[0], files["train"])
         # All are cut before the first is trained: what cannot be cut is told at once.
-        parts = [finished.split(each, files) for each in chosen]
+        parts = [finished.split(each, files, fold_of) for each in chosen]
         task, whole = finished.task_of(settings), files["train"].table
         known = Facts(task.collect(whole["label"]).labels)
         cross_validation.check_labels(known.labels, [rows["train"].table["label"] for rows in parts])
         record = {f"fold-{number}": rows["test"].source for number, rows in enumerate(parts, start=1)}
         run_folder.write_json(directory / "data.json", {"train": files["train"].source, **record})
 
-        figures, fold_of, logits = [], finished.folds_of(settings, files["train"], folds), None
+        figures, logits = [], np.empty((0, 0), np.float32)
         for number, (each, rows) in enumerate(zip(chosen, parts, strict=True)):
             with run_folder.fold(directory / f"fold-{number + 1}") as place:
                 _log.info(f"Fold {number + 1} of {folds}")
@@ -191,8 +192,8 @@ def cross_validate(settings: Config, folds: int, name: str = "run") -> CrossVali
             figures.append(learned.figures["test"])
             model = learned.model
             found = finished.outputs(model.whole, model, learned.tokens["test"], f"pooling fold {number + 1}")
-            if logits is None:
-                logits = np.empty((len(fold_of), found.shape[1]), np.float32)
+            if not len(logits):
+                logits = np.empty((whole.num_rows, found.shape[1]), np.float32)
             # Numbers in units of the data, for each fold has its own mean and scale; logits as they are.
             logits[fold_of == number] = found * model.facts.scale + model.facts.mean
 

@@ -107,7 +107,11 @@ def test_a_fold_without_rows_is_an_error():
     )
 
 
-def test_the_same_text_everywhere_leaves_one_side_empty():
+@pytest.mark.parametrize(("fraction", "told"), [(0.001, "none"), (0.999, "all")])
+def test_the_same_text_everywhere_leaves_one_side_empty(fraction, told):
     with pytest.raises(DataError) as caught:
-        SPLITTER.set_aside(basis(["a"] * 6, texts=["same"] * 6), 0.5, 0, "test")
-    assert str(caught.value) == "data.test: 0.5 of 6 rows leaves one side empty. Name a file."
+        SPLITTER.set_aside(basis(["a"] * 6, texts=["same"] * 6), fraction, 0, "test")
+    assert str(caught.value) == (
+        f"data.test: by their hash, {fraction} of 6 rows are {told}. Add rows, take another training.seed, "
+        "or name a file."
+    )

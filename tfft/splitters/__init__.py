@@ -63,13 +63,8 @@ def wanted(rows: int, fraction: float, split: str) -> int:
     """
     count = round(fraction * rows)
     if not 0 < count < rows:
-        raise empty_side(rows, fraction, split)
+        raise DataError(f"data.{split}: {fraction} of {rows} rows leaves one side empty. Name a file.")
     return count
-
-
-def empty_side(rows: int, fraction: float, split: str) -> DataError:
-    """Return the error of a share that leaves no row on one side."""
-    return DataError(f"data.{split}: {fraction} of {rows} rows leaves one side empty. Name a file.")
 
 
 def check_folds(count: int, folds: int, of: str) -> None:

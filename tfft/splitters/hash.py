@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tfft.splitters import Basis, Splitter, empty_side, filled
+from tfft.errors import DataError
+from tfft.splitters import Basis, Splitter, filled
 
 _BITS = 64
 
@@ -26,7 +27,10 @@ def build(*, column: str | None = None) -> Splitter:
         edge = int(fraction * 2**_BITS)
         aside = np.array([row for row, found in enumerate(hashes) if found < edge], np.int64)
         if not 0 < len(aside) < basis.texts.num_rows:
-            raise empty_side(basis.texts.num_rows, fraction, split)
+            raise DataError(
+                f"data.{split}: by their hash, {fraction} of {basis.texts.num_rows} rows are "
+                f"{'all' if len(aside) else 'none'}. Add rows, take another training.seed, or name a file."
+            )
         return aside
 
     def folds(basis: Basis, count: int, seed: int) -> np.ndarray:
