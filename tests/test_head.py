@@ -48,7 +48,7 @@ def test_the_pooler_is_a_part_of_the_model_only_where_it_is_used(model):
 
 
 def test_the_head_has_the_layers_asked_for():
-    made = head.dense(4, 3, hidden_layers=[5, 6], activation="relu", dropout=0.5, initializer="he_normal")
+    made = head.dense([4], 3, hidden_layers=[5, 6], activation="relu", dropout=0.5, initializer="he_normal")
     assert [w.shape for w in made.weights] == [(4, 5), (5,), (5, 6), (6,), (6, 3), (3,)]
     kinds = [type(layer).__name__ for layer in made.layers]
     assert kinds == ["InputLayer", "Dropout", "Dense", "Dropout", "Dense", "Dropout", "Dense"]
@@ -59,18 +59,26 @@ def test_the_head_has_the_layers_asked_for():
 
 def test_first_weights():
     kernel = head.dense(
-        400, 400, hidden_layers=[], activation="gelu", dropout=0.0, initializer="truncated_normal"
+        [400], 400, hidden_layers=[], activation="gelu", dropout=0.0, initializer="truncated_normal"
     ).weights[0]
     # Cut at two standard deviations, a normal distribution keeps 0.8796 of its own.
     assert np.std(kernel) == pytest.approx(0.02 * 0.8796, rel=0.02)
     assert np.abs(kernel).max() <= 0.04
-    zeros = head.dense(4, 2, hidden_layers=[], activation="gelu", dropout=0.0, initializer="zeros")
+    zeros = head.dense([4], 2, hidden_layers=[], activation="gelu", dropout=0.0, initializer="zeros")
     assert not np.any(zeros.weights[0])
 
 
 def test_the_whole_is_encoder_then_head(model):
     encoder = head.encoder(model, pooling="mean")
-    top = head.dense(8, 3, hidden_layers=[], activation="gelu", dropout=0.9, initializer="glorot_uniform")
+    top = head.dense([8], 3, hidden_layers=[], activation="gelu", dropout=0.9, initializer="glorot_uniform")
     whole = head.join(encoder, top)
     np.testing.assert_allclose(whole(INPUTS), top(encoder(INPUTS)), atol=1e-6)
     assert len(whole.weights) == len(encoder.weights) + len(top.weights)
+
+
+def test_the_logits_begin_with_the_given_bias():
+    settings = {"hidden_layers": [], "activation": "gelu", "dropout": 0.0, "initializer": "zeros"}
+    top = head.dense([4], 2, bias=[0.5, -2.0], **settings)
+    np.testing.assert_array_equal(top(np.ones((3, 4), "float32")), [[0.5, -2.0]] * 3)
+    words = head.dense([None, 4], 2, bias=[0.5, -2.0], **settings)
+    assert words(np.ones((3, 5, 4), "float32")).shape == (3, 5, 2)

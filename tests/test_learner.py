@@ -31,7 +31,7 @@ def make(preset, *, dropout=0.0, micro=None, regularizers=(), loss="cross_entrop
         body = backbone.load(preset, dropout=dropout)[0]
         encoder = head.encoder(body, pooling="mean")
         top = head.dense(
-            8, 2, hidden_layers=[], activation="gelu", dropout=dropout, initializer="glorot_uniform"
+            [8], 2, hidden_layers=[], activation="gelu", dropout=dropout, initializer="glorot_uniform"
         )
         learner = Learner(head.join(encoder, top))
     finally:

@@ -21,7 +21,7 @@ def parts(tiny_preset):
     keras.utils.set_random_seed(0)
     body, _ = backbone.load(tiny_preset, dropout=None)
     encoder = head.encoder(body, pooling="mean")
-    top = head.dense(8, 2, hidden_layers=[], activation="gelu", dropout=0.5, initializer="glorot_uniform")
+    top = head.dense([8], 2, hidden_layers=[], activation="gelu", dropout=0.5, initializer="glorot_uniform")
     model = head.join(encoder, top)
     preprocessor = bert_preprocessor(16)
     outputs = text_classification.build().outputs(Facts(("bad", "good")), None)

@@ -302,12 +302,13 @@ def _preparing(steps: Sequence[Mapping[str, Any]]) -> preparation.Step:
 
 
 def _assemble(body: keras.Model, tokenizer: Any, description: Mapping[str, Any]) -> Classifier:
-    facts = Facts(**description["facts"] | {"labels": tuple(description["facts"]["labels"])})
+    told = description["facts"]
+    facts = Facts(**told | {key: tuple(told[key]) for key in ("labels", "rates")})
     task_settings = dict(description["task"])
     task = plugins.load("tasks", task_settings.pop("name"))(**task_settings)
     outputs = task.outputs(facts, description["decision"])
     encoder = head.encoder(body, pooling=description["pooling"])
-    top = head.dense(encoder.output.shape[-1], outputs.size, **description["head"])
+    top = head.dense(encoder.output.shape[1:], outputs.size, bias=outputs.bias, **description["head"])
     settings = description["preprocessor"]
     groups = [
         Group(name, depth, layers)

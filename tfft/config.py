@@ -310,7 +310,7 @@ class Training(Settings):
     monitor: Annotated[str, Field(pattern="^val_.+")] | None = None
     """The value that chooses the best epoch, such as the highest `val_accuracy` or `val_f1_macro`, or the
     lowest `val_loss`, which is always the plain loss of the task. null takes the task's own: `val_accuracy`,
-    `val_f1_micro` of several labels, `val_rmse` of numbers, `val_mae` of an order."""
+    `val_loss` of several labels, `val_rmse` of numbers, `val_mae` of an order."""
 
 
 class Threshold(Settings):

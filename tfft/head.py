@@ -66,23 +66,25 @@ class MaxPooling(keras.layers.Layer):
 
 
 def dense(
-    width: int,
+    shape: Sequence[int | None],
     outputs: int,
     *,
+    bias: Sequence[float] = (),
     hidden_layers: Sequence[int],
     activation: str,
     dropout: float,
     initializer: str,
 ) -> keras.Model:
-    """Return a model from pooled vectors `[N, width]` to logits, float32 `[N, outputs]`.
+    """Return a model from vectors `[N, *shape]`, the last being their width, to logits, float32.
 
     Args:
-        width: Of the pooled vectors.
+        shape: Of what a row gives: `[width]` of one vector, `[None, width]` of one for each word.
         outputs: Number of logits.
+        bias: What the logits begin with, `[outputs]`; none begins with zeros.
         hidden_layers: Width of each layer between the two.
         activation: Of the hidden layers.
         dropout: Rate before each dense layer.
-        initializer: Distribution of the first kernels, `zeros` of the last alone; biases
+        initializer: Distribution of the first kernels, `zeros` of the last alone; other biases
             start at zero.
     """
 
@@ -94,7 +96,7 @@ def dense(
     # No gradient comes through two layers of zeros.
     hidden = "truncated_normal" if initializer == "zeros" else initializer
 
-    vector = pooled = keras.Input([width], name="pooled")
+    vector = pooled = keras.Input(shape, name="pooled")
     for index, units in enumerate(hidden_layers):
         vector = keras.layers.Dropout(dropout, name=f"dropout_{index}")(vector)
         layer = keras.layers.Dense(
@@ -103,7 +105,11 @@ def dense(
         vector = layer(vector)
     vector = keras.layers.Dropout(dropout, name="dropout")(vector)
     layer = keras.layers.Dense(
-        outputs, kernel_initializer=kernel(initializer), dtype="float32", name="logits"
+        outputs,
+        kernel_initializer=kernel(initializer),
+        bias_initializer=keras.initializers.Constant(bias) if bias else "zeros",
+        dtype="float32",
+        name="logits",
     )
     return keras.Model(pooled, layer(vector), name="head")
 

@@ -13,7 +13,9 @@ from tfft.optimizers import muon
 @needs_muon
 def test_muon_steps_for_feed_forward_kernels_the_pooler_and_hidden_layers_alone(tiny_preset):
     model, _ = backbone.load(tiny_preset, dropout=None)
-    top = head.dense(8, 3, hidden_layers=[4], activation="tanh", dropout=0.0, initializer="truncated_normal")
+    top = head.dense(
+        [8], 3, hidden_layers=[4], activation="tanh", dropout=0.0, initializer="truncated_normal"
+    )
     variables = [*model.weights, *top.weights]
     optimizer = muon.build(layerwise, 0.1)
     optimizer.build(variables)

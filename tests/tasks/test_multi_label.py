@@ -21,11 +21,17 @@ def test_labels_are_collected_and_encoded_as_sets():
     column = sets([["b", "a"], [], ["b"], ["c", "b"]])
     facts = TASK.collect(column)
     assert facts.labels == ("a", "b", "c")
+    assert facts.rates == (0.25, 0.75, 0.25)
     has = TASK.encode(column, facts, "data.train")
     assert has.tolist() == [[1, 1, 0], [0, 0, 0], [0, 1, 0], [0, 1, 1]]
     assert has.dtype == np.float32
     with pytest.raises(DataError, match=r"data\.test: 1 row has a label that no training row has: 'z'"):
         TASK.encode(sets([["a"], ["z"]]), facts, "data.test")
+
+
+def test_the_head_starts_at_the_log_odds_of_each_label():
+    outputs = TASK.outputs(Facts(("a", "b", "c"), rates=(0.25, 0.75, 1.0)), None)
+    np.testing.assert_allclose(outputs.bias, [-np.log(3), np.log(3), np.log(999)], rtol=1e-6)
 
 
 def test_sets_in_several_chunks():

@@ -13,11 +13,13 @@ class Facts:
 
     Attributes:
         labels: Names in the order of their ids; none where the target is a number.
+        rates: Share of the rows that have each label, where a row may have several.
         mean: Of a number over the training rows.
         scale: Standard deviation of a number over the training rows.
     """
 
     labels: tuple[str, ...] = ()
+    rates: tuple[float, ...] = ()
     mean: float = 0.0
     scale: float = 1.0
 
@@ -33,6 +35,7 @@ class Outputs:
         modes: For each metric and `loss`, whether the higher (`max`) or the lower (`min`) is better.
         answer: Logits `[N, size]` to the named outputs of the exported model, in
             TensorFlow operations.
+        bias: What the logits begin with in training, `[size]`; none begins with zeros.
     """
 
     size: int
@@ -40,6 +43,7 @@ class Outputs:
     metrics: Callable[[], list[Any]]
     modes: Mapping[str, str]
     answer: Callable[[Any], dict[str, Any]]
+    bias: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
