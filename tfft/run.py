@@ -1,6 +1,7 @@
 """The story of a run, top to bottom; the only file that knows the order of the steps."""
 
 import functools
+import gc
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -185,17 +186,13 @@ def cross_validate(settings: Config, folds: int, name: str = "run") -> CrossVali
 
         figures, logits = [], np.empty((0, 0), np.float32)
         for number, (each, rows) in enumerate(zip(chosen, parts, strict=True)):
-            with run_folder.fold(directory / f"fold-{number + 1}") as place:
-                _log.info(f"Fold {number + 1} of {folds}")
-                finished.tell_split(each, rows)
-                learned = _learn(each, rows, place, place / "export")
-            figures.append(learned.figures["test"])
-            model = learned.model
-            found = finished.outputs(model.whole, model, learned.tokens["test"], f"pooling fold {number + 1}")
+            _log.info(f"Fold {number + 1} of {folds}")
+            of_fold, found = _learn_fold(each, rows, directory / f"fold-{number + 1}")
+            figures.append(of_fold)
             if not len(logits):
                 logits = np.empty((whole.num_rows, found.shape[1]), np.float32)
-            # Numbers in units of the data, for each fold has its own mean and scale; logits as they are.
-            logits[fold_of == number] = found * model.facts.scale + model.facts.mean
+            logits[fold_of == number] = found
+            gc.collect()  # a model refers to itself, and the next one needs its memory
 
         targets = task.encode(whole["label"], known, "data.train")
         texts = whole.select([*finished.inputs_of(settings).columns])
@@ -240,6 +237,19 @@ def _check_folds(settings: Config, folds: int) -> None:
     ):
         if value is not None:
             raise SettingError(key, value, f"must not be set in a cross-validation, {why}", fix=fix)
+
+
+def _learn_fold(
+    settings: Config, rows: Mapping[str, splits.Rows], directory: Path
+) -> tuple[dict, np.ndarray]:
+    """Train one fold; return the figures of its test split, and the logits, float32 `[rows, width]`."""
+    with run_folder.fold(directory):
+        finished.tell_split(settings, rows)
+        learned = _learn(settings, rows, directory, directory / "export")
+        model = learned.model
+        found = finished.outputs(model.whole, model, learned.tokens["test"], "pooling")
+        # Numbers in units of the data, for each fold has its own mean and scale; logits as they are.
+        return learned.figures["test"], found * model.facts.scale + model.facts.mean
 
 
 def _learn(settings: Config, rows: Mapping[str, splits.Rows], directory: Path, base: Path) -> Learned:

@@ -40,7 +40,7 @@ def tree(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
-@pytest.mark.parametrize("command", ["train", "config"])
+@pytest.mark.parametrize("command", ["train", "config", "cross-validate"])
 @pytest.mark.parametrize(
     ("arguments", "errors"),
     [
