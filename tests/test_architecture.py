@@ -56,6 +56,7 @@ ALLOWED = {
         "sentence_piece",
         "tasks",
         "word_piece",
+        "word_preprocessor",
     },
     # One door for both formats and all families; each of the three has an idea of its own.
     "backbone": {"dropout", "families", "fingerprint", "hugging_face"},
@@ -73,6 +74,10 @@ ALLOWED = {
     "evaluation_of_numbers": {"intervals", "tasks"},
     # Each figure comes with how sure it is.
     "entities": {"intervals"},
+    "entity_marks": {"entities"},
+    "evaluation_of_tags": {"entities", "ragged", "tasks"},
+    # Words are tokenised one by one, and packed as texts are.
+    "word_preprocessor": {"preprocessor", "words"},
     # The columns of a row are joined to the texts that it cuts.
     "preprocessor": {"inputs"},
     # Rows, token ids and outputs lie in files of the cache.
@@ -96,19 +101,24 @@ ALLOWED_IN_FOLDERS = {
     "preparation": {"preparation"},
     # What is fetched is kept in the cache.
     "presets": {"cache"},
-    "regularizers": {"regularizers"},
+    "regularizers": {"losses", "regularizers"},
     "schedules": {"schedules"},
     # Those with types of their own tell them as text in one way.
     "sources": {"sources", "sources._tables"},
     # A task says how its targets are read and its answers measured; each way is a step of its own.
     "tasks": {
+        "entities",
+        "entity_marks",
         "evaluation",
         "evaluation_of_label_sets",
         "evaluation_of_numbers",
+        "evaluation_of_tags",
         "labels",
         "numbers",
+        "ragged",
         "tasks",
         "threshold",
+        "words",
     },
     # A stage that is written out is a section of the config.
     "unfreezing": {"plugins", "unfreezing"},

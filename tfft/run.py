@@ -21,6 +21,7 @@ from tfft import (
     imbalance,
     learning_rates,
     lora,
+    losses,
     phases,
     plugins,
     rates_plot,
@@ -28,7 +29,6 @@ from tfft import (
     saved_model,
     splits,
     tables,
-    token_ids,
     truncation,
 )
 from tfft.callbacks import Fitting
@@ -136,7 +136,7 @@ def train(settings: Config, name: str = "run") -> Run:
         plan = _plan(settings, model, len(targets["train"]))
         run_folder.write_json(directory / "layers.json", _show(plan, model))
         tokens = {split: finished.tokenize(model, part.table) for split, part in rows.items()}
-        lengths = token_ids.lengths(tokens["train"])
+        lengths = finished.lengths(model, tokens["train"])
         members = _members(task, targets["train"], facts)
         cut = truncation.measure(lengths, model.preprocessor.room(), members)
         run_folder.write_json(directory / "lengths.json", cut)
@@ -212,7 +212,7 @@ def _weigh(settings: Config, task: Task, facts: Facts, targets: np.ndarray, weig
         SettingError: Labels are to be balanced where a row has not one label.
     """
     training = settings.training
-    if task.kind not in ("label", "rank"):
+    if isinstance(targets, Ragged) or task.kind not in ("label", "rank"):
         for key in ("class_weights", "sampling_exponent"):
             if (value := getattr(training, key)) is not None:
                 raise SettingError(
@@ -221,7 +221,12 @@ def _weigh(settings: Config, task: Task, facts: Facts, targets: np.ndarray, weig
                     f"must not be set with the task {settings.task.name}, whose rows have not one label each",
                     fix="Remove it.",
                 )
-        counts = targets.sum(axis=0) if task.kind == "labels" else np.array([float(len(targets))])
+        if isinstance(targets, Ragged):
+            # The loss of a row is the mean over its words; so each word counts alike.
+            weights = weights * targets.lengths / targets.lengths.mean()
+            counts = np.bincount(targets.flat, minlength=len(facts.labels)).astype(np.float64)
+        else:
+            counts = targets.sum(axis=0) if task.kind == "labels" else np.array([float(len(targets))])
         return Weighed(weights.astype(np.float32), counts, None)
     drawn = imbalance.drawn(targets, training.sampling_exponent)
     by_label = imbalance.class_weights(training.class_weights, drawn, facts.labels)
@@ -251,7 +256,12 @@ def _from_preset(settings: Config, facts: Facts) -> Classifier:
 def _members(task: Task, targets: np.ndarray, facts: Facts) -> Iterator[tuple[str, np.ndarray]]:
     """Yield for each label its name, and which rows have it, bool `[rows]`."""
     for index, name in enumerate(facts.labels):
-        yield name, targets[:, index] > 0 if task.kind == "labels" else targets == index
+        if isinstance(targets, Ragged):
+            has = np.zeros(len(targets), bool)
+            has[targets.rows[targets.flat == index]] = True
+            yield name, has
+        else:
+            yield name, targets[:, index] > 0 if task.kind == "labels" else targets == index
 
 
 def _plan(settings: Config, model: Classifier, rows: int) -> Plan:
@@ -343,7 +353,9 @@ def _fit(
     training = settings.training
     ever = {path for phase in plan.phases for path, trains in phase.trains.items() if trains}
     backbone = [v for group in model.groups[:-1] for v in group.variables if v.path in ever]
-    learner = Learner(model.whole if backbone else model.head)
+    # The vectors of words are not kept: there are as many as tokens, and a row of them has no fixed size.
+    whole = bool(backbone) or task.kind == "tags"
+    learner = Learner(model.whole if whole else model.head)
     compiles = training.jit == "on" or (
         training.jit == "auto" and bool(tf.config.list_physical_devices("GPU"))
     )
@@ -374,8 +386,8 @@ def _fit(
         if number:
             _log.info(_title(plan, number))
 
-    batches, validation = _batches(settings, model, tokens, targets, weighed, whole=bool(backbone))
-    if compiles and backbone and not model.preprocessor.is_full:
+    batches, validation = _batches(settings, model, tokens, targets, weighed, whole=whole)
+    if compiles and whole and not model.preprocessor.is_full:
         longest = model.preprocessor.sequence_length
         batches = dataset.pad_to_multiple(batches, _COMPILED, longest)
         validation = dataset.pad_to_multiple(validation, _COMPILED, longest)
@@ -407,7 +419,7 @@ def _batches(
 ) -> tuple[tf.data.Dataset, tf.data.Dataset]:
     """Return the batches to train on, and those to validate on: of tokens, or of kept features."""
     training, pack = settings.training, model.preprocessor.pack
-    lengths = {split: token_ids.lengths(tokens[split]) for split in ("train", "validation")}
+    lengths = {split: finished.lengths(model, tokens[split]) for split in ("train", "validation")}
     if whole:
         rows = dataset.of_tokens(tokens["train"], pack, targets["train"], weighed.rows)
         held_out = dataset.of_tokens(tokens["validation"], pack, targets["validation"])
@@ -497,11 +509,13 @@ def _row_loss(settings: Config, task: Task, weighed: Weighed) -> RowLoss:
             f"must be a loss for the task {settings.task.name}",
             fix=f"They are {', '.join(fitting)}.",
         )
-    return plugins.load("losses", name)(weighed.counts.tolist(), **arguments)
+    loss = plugins.load("losses", name)(weighed.counts.tolist(), **arguments)
+    return losses.of_words(loss) if task.kind == "tags" else loss
 
 
 def _compares_with(loss: str, task: Task) -> bool:
-    return task.kind == plugins.module("losses", loss).OF
+    of = plugins.module("losses", loss).OF
+    return task.kind == of or (task.kind, of) == ("tags", "label")
 
 
 def _answering(
@@ -525,4 +539,8 @@ def _answering(
 
 def _proof_rows(rows: Mapping[str, splits.Rows], names: Iterable[str]) -> list[dict[str, str]]:
     parts = (part.table.select([*names]).slice(0, _PROVE).to_pylist() for part in rows.values())
-    return [row for part in parts for row in part][:_PROVE]
+    return [
+        {name: text if isinstance(text, str) else " ".join(text) for name, text in row.items()}
+        for part in parts
+        for row in part
+    ][:_PROVE]
