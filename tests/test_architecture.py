@@ -55,6 +55,7 @@ ALLOWED = {
         "saved_model",
         "sentence_piece",
         "tasks",
+        "window_preprocessor",
         "word_piece",
         "word_preprocessor",
     },
@@ -78,6 +79,7 @@ ALLOWED = {
     "evaluation_of_tags": {"entities", "ragged", "tasks"},
     # Words are tokenised one by one, and packed as texts are.
     "word_preprocessor": {"preprocessor", "words"},
+    "window_preprocessor": {"preprocessor"},
     # The columns of a row are joined to the texts that it cuts.
     "preprocessor": {"inputs"},
     # Rows, token ids and outputs lie in files of the cache.

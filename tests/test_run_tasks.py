@@ -240,3 +240,22 @@ def test_a_tag_for_each_word(tmp_path, tiny_preset, monkeypatch):
         found["entity_texts"]
     )
     assert found["entity_scores"][0] == pytest.approx(min(found["scores"][1:3]))
+
+
+def test_windows_read_a_text_to_its_end(tmp_path, tiny_preset):
+    dice = random.Random(0)
+    rows = []
+    for number in range(160):
+        word = dice.choice((["good", "great"], ["bad", "awful"])[number % 2])
+        filler = [dice.choice(FILLERS) for _ in range(dice.randint(0, 14))]
+        rows.append((" ".join([*filler, word]), ("no", "yes")[number % 2]))
+    config = written(tmp_path, tiny_preset, "rows.csv", ("text", "label"), rows)
+    run = tfft.train(
+        config, ["backbone.sequence_length=8", "backbone.windows={at_most: 3, overlap: 1, pooling: max}"]
+    )
+    # Of six tokens at a time; one window would not see the last word of most rows.
+    assert run.figures["test"]["accuracy"] > 0.9
+    both_answer_alike(run, [text for text, _ in rows[:40]])
+    lengths = json.loads((run.directory / "lengths.json").read_text(encoding="utf-8"))
+    assert (lengths["room"], lengths["cut"]) == (16, 0)
+    assert tfft.evaluate(run.directory) == run.figures["test"]

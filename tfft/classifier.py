@@ -29,6 +29,7 @@ from tfft import (
     preprocessor,
     saved_model,
     sentence_piece,
+    window_preprocessor,
     word_piece,
     word_preprocessor,
 )
@@ -88,6 +89,7 @@ def from_preset(
     sha256: str | None,
     sequence_length: int,
     truncation: str,
+    windows: Mapping[str, Any] | None,
     dropout: float | Mapping[str, float | None] | None,
     pooling: str,
     head_settings: Mapping[str, Any],
@@ -102,10 +104,11 @@ def from_preset(
     """Return a classifier with pretrained weights and a new head.
 
     Args:
-        preset: As in the config, as are the next five.
+        preset: As in the config, as are the next six.
         sha256: Of the weights file.
         sequence_length: Longest row in tokens.
         truncation: Which tokens of a longer text stay.
+        windows: `at_most`, `overlap` and `pooling` of windows over a text, or None.
         dropout: Rate of the backbone, one or by place.
         pooling: A name, or `auto`.
         head_settings: Arguments of `head.dense`.
@@ -149,7 +152,7 @@ def from_preset(
             fix=f"Set it to {positions} or less.",
         )
     if _task(task).split:
-        pooling = _pooling_of_words(pooling, truncation, task["name"])
+        pooling = _pooling_of_words(pooling, truncation, windows, task["name"])
     else:
         if pooling == "auto":
             pooling = backbone.declared_pooling(folder) or ("last" if backbone.is_causal(body) else "mean")
@@ -168,6 +171,7 @@ def from_preset(
             "sequence_length": sequence_length,
             "truncation": truncation,
         },
+        "windows": None if windows is None else dict(windows),
         "inputs": asdict(inputs),
         "preparation": [dict(step) for step in preparation],
         "pooling": pooling,
@@ -269,14 +273,17 @@ def _read_tokenizer(folder: Path, kind: families.Family) -> Any:
     return word_piece.read(folder)
 
 
-def _pooling_of_words(pooling: str, truncation: str, task: str) -> str:
+def _pooling_of_words(pooling: str, truncation: str, windows: Any, task: str) -> str:
     """Refuse settings that have no effect where each word has a vector of its own."""
     for key, value, only in (
         ("head.pooling", pooling, "auto"),
         ("backbone.truncation", truncation, "head"),
+        ("backbone.windows", windows, None),
     ):
         if value != only:
-            raise SettingError(key, value, f"must be {only} with the task {task}", fix="Leave the key out.")
+            raise SettingError(
+                key, value, f"must be {only or 'null'} with the task {task}", fix="Leave the key out."
+            )
     return "words"
 
 
@@ -334,7 +341,10 @@ def _assemble(body: keras.Model, tokenizer: Any, description: Mapping[str, Any])
     facts = Facts(**told | {key: tuple(told[key]) for key in ("labels", "rates")})
     task = _task(description["task"])
     outputs = task.outputs(facts, description["decision"])
+    windows = description["windows"]
     encoder = head.words(body) if task.split else head.encoder(body, pooling=description["pooling"])
+    if windows is not None:
+        encoder = head.windows(encoder, pooling=windows["pooling"])
     top = head.dense(encoder.output.shape[1:], outputs.size, bias=outputs.bias, **description["head"])
     settings = description["preprocessor"]
     groups = [
@@ -352,15 +362,19 @@ def _assemble(body: keras.Model, tokenizer: Any, description: Mapping[str, Any])
         "frame": preprocessor.Frame(**settings["frame"]),
         "sequence_length": settings["sequence_length"],
         "prepare": _preparing(description["preparation"]),
-        "inputs": [name for name in encoder.input if name != "word_places"],
+        "inputs": [name for name in encoder.input if name not in ("word_places", "window_mask")],
         "is_full": backbone.mixes_padding(body),
     }
+    made: preprocessor.Preprocessor
+    if task.split:
+        made = word_preprocessor.WordPreprocessor(**framing, split=task.split)
+    elif windows is not None:
+        cut = {key: windows[key] for key in ("at_most", "overlap")}
+        made = window_preprocessor.WindowPreprocessor(**framing, truncation=settings["truncation"], **cut)
+    else:
+        made = preprocessor.Preprocessor(**framing, truncation=settings["truncation"])
     return Classifier(
-        preprocessor=(
-            word_preprocessor.WordPreprocessor(**framing, split=task.split)
-            if task.split
-            else preprocessor.Preprocessor(**framing, truncation=settings["truncation"])
-        ),
+        preprocessor=made,
         encoder=encoder,
         head=top,
         whole=head.join(encoder, top),

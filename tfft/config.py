@@ -184,6 +184,20 @@ class Dropout(Settings):
     """Rate in the rest of the blocks."""
 
 
+class Windows(Settings):
+    """Overlapping windows over a long text; each has `sequence_length` tokens, and their vectors are pooled.
+
+    Source: Pappagari et al. 2019, "Hierarchical Transformers for Long Document Classification", section 3.
+    """
+
+    at_most: Annotated[int, Field(ge=2)] = 4
+    """Windows of one text; what they do not hold is cut off as `truncation` says."""
+    overlap: Annotated[int, Field(ge=0)] = 32
+    """Tokens that neighbouring windows share, so that no sentence is torn in all of them."""
+    pooling: Literal["mean", "max"] = "mean"
+    """How the vectors of the windows become one."""
+
+
 class Backbone(Settings):
     """The pretrained backbone."""
 
@@ -198,6 +212,8 @@ class Backbone(Settings):
     """Which tokens of a longer text stay: the first, the last, or a quarter from the front and the rest from
     the end (Sun et al. 2019, "How to Fine-Tune BERT for Text Classification?", section 5.3.1). Of a pair
     of texts, the longer gives way until both are equally long."""
+    windows: Windows | None = None
+    """Read a long text in several windows; null reads one."""
     dropout: (
         Annotated[
             Annotated[DropoutRate, Tag("rate")] | Annotated[Dropout, Tag("rates")],

@@ -147,18 +147,20 @@ def pad_to_multiple(batches: tf.data.Dataset, multiple: int, longest: int) -> tf
     """
 
     def padded(tensor: tf.Tensor, limit: int | None, filler: int) -> tf.Tensor:
-        length = tf.shape(tensor)[1]
+        length = tf.shape(tensor)[-1]
         whole = length + -length % multiple
         missing = (whole if limit is None else tf.minimum(whole, limit)) - length
-        return tf.pad(tensor, [[0, 0], [0, missing]], constant_values=filler)
+        return tf.pad(tensor, [[0, 0]] * (len(tensor.shape) - 1) + [[0, missing]], constant_values=filler)
 
     def pad(inputs: dict[str, tf.Tensor], targets: tf.Tensor, *rest: tf.Tensor) -> tuple[Any, ...]:
         is_words = "word_places" in inputs
         made = {
             name: padded(tensor, None, -1) if name == "word_places" else padded(tensor, longest, 0)
             for name, tensor in inputs.items()
+            if name != "window_mask"
         }
-        return made, padded(targets, None, -1) if is_words else targets, *rest
+        kept = {name: tensor for name, tensor in inputs.items() if name not in made}
+        return made | kept, padded(targets, None, -1) if is_words else targets, *rest
 
     return batches.map(pad)
 

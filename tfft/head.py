@@ -33,6 +33,40 @@ def encoder(backbone: keras.Model, *, pooling: str) -> keras.Model:
     return keras.Model(inputs, pooled, name="encoder")
 
 
+def windows(encoder: keras.Model, *, pooling: str) -> keras.Model:
+    """Return a model from the inputs of all windows of a row to one vector a row, `[N, width]`.
+
+    Args:
+        encoder: Gives one vector for each window.
+        pooling: `mean` or `max` over the vectors of a row's windows.
+
+    Returns:
+        A model that takes what the encoder takes, `[N, windows, tokens]` each, and `window_mask`, int32
+        `[N, windows]`, 1 for the windows that a row has.
+    """
+    inputs = {name: keras.Input([None, None], dtype="int32", name=name) for name in encoder.input}
+    inputs["window_mask"] = keras.Input([None], dtype="int32", name="window_mask")
+    apart = {name: Apart(name=f"{name}_apart")(inputs[name]) for name in encoder.input}
+    together = Together(name="windows")(encoder(apart), inputs["window_mask"])
+    kinds: dict[str, type[keras.layers.Layer]] = {"max": MaxPooling, "mean": MeanPooling}
+    pooled = kinds[pooling](name="window_pooling")(together, inputs["window_mask"])
+    return keras.Model(inputs, pooled, name="encoder")
+
+
+class Apart(keras.layers.Layer):
+    """Each window as a row: `[N, windows, tokens]` to `[N * windows, tokens]`."""
+
+    def call(self, tensor):
+        return ops.reshape(tensor, [-1, ops.shape(tensor)[-1]])
+
+
+class Together(keras.layers.Layer):
+    """Vectors of windows, `[N * windows, width]`, beside those of their row: `[N, windows, width]`."""
+
+    def call(self, vectors, window_mask):
+        return ops.reshape(vectors, [-1, ops.shape(window_mask)[1], vectors.shape[-1]])
+
+
 def words(backbone: keras.Model) -> keras.Model:
     """Return a model from the backbone's inputs and `word_places` to a vector a word, `[N, words, width]`.
 

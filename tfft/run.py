@@ -240,6 +240,7 @@ def _from_preset(settings: Config, facts: Facts) -> Classifier:
         sha256=settings.backbone.sha256,
         sequence_length=settings.backbone.sequence_length,
         truncation=settings.backbone.truncation,
+        windows=settings.backbone.windows.model_dump() if settings.backbone.windows else None,
         dropout=settings.backbone.model_dump()["dropout"],
         pooling=settings.head.pooling,
         head_settings=settings.head.model_dump(exclude={"pooling"}),
