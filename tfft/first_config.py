@@ -124,7 +124,7 @@ def shares(counted: Counted, splits: Sequence[str], *, is_stratified: bool) -> d
         name = min(counted.labels, key=lambda label: (counted.labels[label], label))
         of_what = f"the label {name!r} has {rarest} of {counted.rows:,} rows, in {labels} labels"
     else:
-        of_what = f"there are {counted.rows} rows"
+        of_what = "there is 1 row" if counted.rows == 1 else f"there are {counted.rows} rows"
     raise DataError(
         f"data.{splits[-1]}: {of_what}: too few to set some aside. Add rows, remove those of rare labels, or "
         f"put a file for {splits[-1]} beside that for training, such as {splits[-1]}.csv beside train.csv."

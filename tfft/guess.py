@@ -47,6 +47,7 @@ _LEFT_ALONE = {
     "split": r"split|fold|partition|subset",
     "language": r"lang|language|locale",
 }
+_NO_NAME = r"(v|x|c|f|col|column|field|var)_?[12ab]"  # of columns that only are numbered
 _MANY = 50  # whole numbers from which on they are an amount and no names
 _SEPARATORS = (";", "|", ",")
 
@@ -135,8 +136,9 @@ def columns(
             "--label-column", label, "must not be a column of the text", fix="Name another, or --text-column."
         )
     target = _label(rest, label, task, where, sample.is_whole)
+    _refuse_written_lists(target, where)
     separator = _separator(target) if source == "delimited" and target.kind == "text" else None
-    wanted, why = _task(target, separator, where)
+    wanted, why = _task(target, separator)
     if source != "delimited" and target.kind == "text" and _separator(target):
         why += ', each taken whole; several labels of a row must be a list, as in ["a", "b"]'
     if task is not None and task != wanted:
@@ -254,7 +256,7 @@ def _texts(looks: Mapping[str, Look], label: str | None, where: str) -> tuple[st
         (name, name[:-1] + second)
         for name in by_plain
         for first, second in (("a", "b"), ("1", "2"))
-        if re.fullmatch(rf"[a-z0-9_]+[_a-z]{first}|[a-z]{first}", name) and name.endswith(first)
+        if re.fullmatch(rf"\w*[_a-z]{first}", name) and not re.fullmatch(_NO_NAME, name)
     ]
     for pair in (*_PAIRS, *numbered):
         if all(name in by_plain and len(able[by_plain[name]].distinct) > 1 for name in pair):
@@ -303,6 +305,7 @@ def _label(rest: Mapping[str, Look], label: str | None, task: str | None, where:
         return able[-1]
     suspects = usual or others or [*rest.values()]
     for seen in suspects:
+        _refuse_written_lists(seen, where)
         _check_label(seen, task, where, True)
     raise DataError(
         f"{where}: no column beside the text looks like a label, whose values repeat. Name it by "
@@ -333,6 +336,10 @@ def _check_label(seen: Look, task: str | None, where: str, is_whole: bool) -> No
             f"{where}: the column {seen.name!r} has another value in each of {len(seen.values):,} rows, as "
             f"ids have; a label repeats. {how}, or, for numbers to be learned, --task regression."
         )
+
+
+def _refuse_written_lists(seen: Look, where: str) -> None:
+    """Raise a DataError where each value is a list as Python or JSON writes it, which no source splits."""
     if seen.kind == "text" and all(value[0] + value[-1] == "[]" for value in map(str.strip, seen.values)):
         raise DataError(
             f"{where}: the column {seen.name!r} has lists written as text, as in {seen.values[0][:40]!r}. "
@@ -371,7 +378,7 @@ def _separator(seen: Look) -> str | None:
     return None
 
 
-def _task(seen: Look, separator: str | None, where: str) -> tuple[str, str]:
+def _task(seen: Look, separator: str | None) -> tuple[str, str]:
     """Return a task and the evidence for it."""
     name, rows = seen.name, f"{len(seen.values):,} rows"
     if seen.kind == "list":
@@ -386,7 +393,6 @@ def _task(seen: Look, separator: str | None, where: str) -> tuple[str, str]:
         return "regression", (
             f"{name!r} holds numbers from {low:g} to {high:g}, {len(seen.distinct):,} different in {rows}"
         )
-    _check_label(seen, None, where, True)
     evidence = f"{name!r} has {len(seen.distinct):,} values in {rows}"
     if len(seen.distinct) > 2 and labels.are_numbers(seen.distinct):
         return "text_classification", (

@@ -180,7 +180,7 @@ def _delimited(path: Path, source: Mapping[str, Any]) -> Iterator[tuple[int, Map
     encoding = source.get("encoding", "utf-8")
     with io.TextIOWrapper(sources.open_bytes(path), encoding, "replace", newline="") as text:
         reader = csv.reader(text, delimiter=source.get("delimiter", usual))
-        header = [name.removeprefix("\ufeff") for name in next(reader, [])]
+        header = [name.removeprefix("\ufeff") for name in next(filter(None, reader), [])]
         _check_header(path, header)
         try:
             for fields in reader:

@@ -1,6 +1,8 @@
 """`tfft init`: look at data, guess what it is, and write a first config."""
 
+import contextlib
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -75,7 +77,7 @@ def command(where, task, texts, label, preset, output, is_agreed):
         preset = click.prompt("Backbone", preset)
         output = _asked("Config to write", str(output), lambda answer: _check_free(Path(answer)))
     _write(output, first_look.config(seen, found, preset, str(output)))
-    click.echo(f"Written: {output}. Look through it, then:\n  tfft train {output}")
+    click.echo(f"Written: {output}. Look through it, then:\n  tfft train {shlex.quote(str(output))}")
 
 
 def _is_terminal() -> bool:
@@ -100,7 +102,7 @@ def _columns(answer: str, seen) -> list[str]:
 
 
 def _check_free(output: Path) -> Path:
-    if output.exists() or output.is_symlink():
+    if os.path.lexists(output):
         fix = "Remove or rename it, or name another file by --output."
         raise SettingError("--output", str(output), "must be a file that is not there yet", fix=fix)
     if not output.absolute().parent.is_dir():
@@ -122,4 +124,5 @@ def _write(output: Path, text: str) -> None:
     except OSError as error:
         raise ConfigError(output, [f"cannot be written: {error}"]) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # renamed, or never written
+            temporary.unlink()
