@@ -126,9 +126,9 @@ def test_tokens_and_tags_where_there_is_no_such_task(tokens, monkeypatch):
     with pytest.raises(DataError) as caught:
         first_look.guessed(tokens)
     assert str(caught.value) == (
-        "train.jsonl: each row of 'tags' has as many as 'tokens' in each of 40 rows: a tag for each word. That "
-        "is of the task token_classification, which this version of tfft does not have; it has regression, "
-        "text_classification. Name others by --text-column and --label-column."
+        "train.jsonl: each row of 'tags' has as many as 'tokens' in each of 40 rows: a tag for each word. "
+        "That is of the task token_classification, which this version of tfft does not have; it has "
+        "regression, text_classification. Name others by --text-column and --label-column."
     )
     with pytest.raises(SettingError, match="--task: must be a task, got 'token_classification'"):
         first_look.guessed(tokens, task="token_classification")

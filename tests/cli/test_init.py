@@ -1,6 +1,5 @@
 """Tests of `tfft init`: what it asks, writes and refuses, and that what it writes trains."""
 
-import json
 import logging
 import subprocess
 import sys
@@ -198,24 +197,20 @@ def test_a_folder_that_cannot_be_written_to(folder, call):
     assert names(folder) == ["films.csv"]
 
 
-def test_what_is_written_trains(folder, tiny_preset):
-    # In a process of its own, as a user has it: the first without TensorFlow, the second with it.
-    def tfft(*arguments):
-        done = subprocess.run(
-            [sys.executable, "-m", "tfft", *map(str, arguments)], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+@pytest.mark.usefixtures("unproved")
+def test_what_is_written_trains(folder, call, tiny_preset):
+    import tfft
 
-    told = tfft("init", "films.csv", "--preset", tiny_preset, "--yes")
-    assert told.endswith("\n  tfft train films.yaml\n")
-    # The toy's rate, for its tiny backbone knows nothing.
-    sets = ["--set", "optimizer.learning_rate=2e-2", "--set", "optimizer.head_learning_rate=2e-2"]
-    export = tfft("train", "films.yaml", *sets, "--set", "run.directory=run").strip()
-    assert export == str(folder / "run" / "export" / "1")
-    figures = json.loads((folder / "run" / "evaluation" / "test.json").read_text())
-    assert figures["rows"] == 12
-    assert figures["accuracy"] > 0.5
+    assert call("films.csv", "--preset", str(tiny_preset))[0] == 0
+    run = tfft.train(
+        "films.yaml", ["callbacks=[]", "training.epochs=1"]
+    )  # what is learned, test_run.py tells
+    assert run.directory.parent == folder / "runs" / "films"
+    assert {split: figures["rows"] for split, figures in run.figures.items()} == {
+        "validation": 11,
+        "test": 12,
+    }
+    assert (run.export / "saved_model.pb").is_file()
 
 
 def test_a_look_needs_no_tensorflow(folder):
