@@ -254,6 +254,7 @@ def test_what_the_user_says_is_not_guessed():
     assert [*found.types] == ["title", "body", "stars"]
     assert of(columns, texts=["body", "title"], label="stars").texts == ("body", "title")
     assert of(columns, task="regression", label="stars").task == "regression"
+    assert of({"text": TEXTS, "score": [str(n) for n in range(12)]}, task="regression").label == "score"
     assert of(columns, task="multi_label", label="label1").types["label1"] == pa.list_(pa.string())
 
 

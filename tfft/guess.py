@@ -39,7 +39,7 @@ _CLASSES = ("label", "gold_label", "gold", "class", "category", "intent", "targe
 _MANY_LABELS = ("labels", "tags", "categories", "topics", "emotions", "genres", "intents")
 _TOKENS = ("tokens", "words", "token", "word")
 _TAGS = ("tags", "ner_tags", "labels", "ner", "pos_tags", "pos", "upos")
-_LEFT_ALONE = {
+_LEFT_ALONE = {  # part -> names; the index that pandas writes has none
     "id": r"id|idx|index|uid|uuid|guid|row|number|nr|no|unnamed:_0||.*_(id|uid|idx)|path|file|file_?name|url",
     "date": r"date|time|datetime|timestamp|year|month|day|created|updated|.*_(at|date|time)",
     "weight": r"weights?|.*_weight",
@@ -290,10 +290,15 @@ def _label(rest: Mapping[str, Look], label: str | None, task: str | None, where:
     if label is not None:
         _check_label(rest[label], task, where, is_whole)
         return rest[label]
+
+    def can_be_learned(seen: Look) -> bool:
+        is_wanted = task == "regression" and seen.kind == "number" and len(seen.distinct) > 1
+        return is_wanted or _repeats(seen) or _is_amount(seen)
+
     usual = _usual(rest, _LABELS)
     others = [seen for seen in rest.values() if _part_by_name(seen.name) is None]
-    able = [seen for seen in others if _repeats(seen) or _is_amount(seen)]
-    if good := [seen for seen in usual if _repeats(seen) or _is_amount(seen)]:
+    able = [*filter(can_be_learned, others)]
+    if good := [*filter(can_be_learned, usual)]:
         return good[0]
     if not usual and able:
         flags = [seen.name for seen in able if set(seen.distinct) == {"0", "1"}]

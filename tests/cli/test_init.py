@@ -213,10 +213,12 @@ def test_what_is_written_trains(folder, call, tiny_preset):
     assert (run.export / "saved_model.pb").is_file()
 
 
-def test_a_look_needs_no_tensorflow(folder):
+def test_a_look_needs_no_tensorflow(tmp_path, toy_rows):
+    write_csv(tmp_path / "films.csv", toy_rows)
     code = (
         "import sys\nfrom tfft.cli import tfft\n"
-        "tfft(['init', 'films.csv'], standalone_mode=False)\n"
+        f"tfft(['init', {str(tmp_path / 'films.csv')!r}, '--output', {str(tmp_path / 'o.yaml')!r}],"
+        " standalone_mode=False)\n"
         "print({'tensorflow', 'keras', 'sklearn'} & set(sys.modules))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
