@@ -75,9 +75,7 @@ def paths(origin: str, source: Mapping[str, Any]) -> list[Path]:
     """
     found = sources.files(origin)
     if len(found) == 1 and found[0].is_dir():
-        pattern = f"*/{source['pattern']}" if "pattern" in source else "**/*.parquet"
-        if source["name"] == "folder" and "pattern" not in source:
-            pattern = "*/*.txt"
+        pattern = f"*/{source.get('pattern', '*.txt')}" if source["name"] == "folder" else "**/*.parquet"
         inside = sorted(found[0].glob(pattern))
         return [path for path in inside if path.is_file() and not path.name.startswith(".")]
     return found
@@ -86,14 +84,14 @@ def paths(origin: str, source: Mapping[str, Any]) -> list[Path]:
 def _in_folder(folder: Path) -> DataFiles:
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     files = [entry for entry in entries if entry.is_file() and sources.suffix(entry) in _ENDINGS]
-    rows = [
-        entry for entry in files if sources.suffix(entry) != ".txt"
-    ]  # .txt may be a licence, or a class's
+    # A .txt may be a licence, or what a folder of texts has beside its classes.
+    rows = [entry for entry in files if sources.suffix(entry) != ".txt"]
     name = folder.resolve().name or "data"
     if trains := [entry for entry in rows if _TRAIN.search(entry.name)]:
         whole = [entry for entry in trains if _TRAIN.fullmatch(_stem(entry))]
         if whole or len(trains) == 1:
-            return _with_siblings(path := (whole or trains)[0], _source(path))
+            path = (whole or trains)[0]
+            return _with_siblings(path, _source(path))
         return _of_shards(folder, trains)
     folders = [entry for entry in entries if entry.is_dir()]
     if train := next((entry for entry in folders if _TRAIN.fullmatch(entry.name)), None):

@@ -311,6 +311,11 @@ def _label(rest: Mapping[str, Look], label: str | None, task: str | None, where:
     suspects = usual or others or [*rest.values()]
     for seen in suspects:
         _refuse_written_lists(seen, where)
+        if not is_whole and len(seen.distinct) == 1:
+            raise DataError(
+                f"{where}: the column {seen.name!r} has one value only, {seen.distinct[0]!r}, in the first "
+                "part of the file, to which a look is limited. If others follow, name it by --label-column."
+            )
         _check_label(seen, task, where, True)
     raise DataError(
         f"{where}: no column beside the text looks like a label, whose values repeat. Name it by "
