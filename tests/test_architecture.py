@@ -39,6 +39,15 @@ ALLOWED = {
         "tasks",
         "token_ids",
     },
+    # The story of a first config, from data to the text of a file.
+    "first_look": {"data_files", "first_config", "guess", "plugins", "sample", "sources", "tables"},
+    # A file is looked at through what reads it later.
+    "data_files": {"sources"},
+    "sample": {"sources"},
+    # A column is a text or a target by what training makes of it.
+    "looks": {"numbers"},
+    "guess": {"inputs", "labels", "looks", "sample"},
+    "first_config": {"data_files", "guess", "inputs", "looks", "sample", "yaml_file"},
     # It joins the parts of the model as run joins the parts of the story.
     "classifier": {
         "backbone",
@@ -94,7 +103,7 @@ ALLOWED = {
 }
 ALLOWED_IN_FOLDERS = {
     # The command line asks for a config and hands it to the story; __init__ for the version.
-    "cli": {"", "cli", "config", "finished", "plugins", "run", "sources"},
+    "cli": {"", "cli", "config", "finished", "first_config", "first_look", "plugins", "run", "sources"},
     # What a plug-in is given or gives back is declared by its family's __init__.
     "augmentations": {"augmentations"},
     "callbacks": {"callbacks", "weight_average"},
