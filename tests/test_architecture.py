@@ -40,6 +40,15 @@ ALLOWED = {
         "tasks",
         "token_ids",
     },
+    # The story of a first config, from data to the text of a file.
+    "first_look": {"data_files", "first_config", "guess", "plugins", "sample", "sources", "tables"},
+    # A file is looked at through what reads it later.
+    "data_files": {"sources"},
+    "sample": {"sources"},
+    # A column is a text or a target by what training makes of it.
+    "looks": {"numbers"},
+    "guess": {"inputs", "labels", "looks", "sample"},
+    "first_config": {"data_files", "guess", "inputs", "looks", "sample", "yaml_file"},
     # It joins the parts of the model as run joins the parts of the story.
     "classifier": {
         "backbone",
@@ -56,7 +65,9 @@ ALLOWED = {
         "saved_model",
         "sentence_piece",
         "tasks",
+        "window_preprocessor",
         "word_piece",
+        "word_preprocessor",
     },
     # One door for both formats and all families; each of the three has an idea of its own.
     "backbone": {"dropout", "families", "fingerprint", "hugging_face"},
@@ -76,6 +87,11 @@ ALLOWED = {
     "cross_validation": {"labels"},
     # Each figure comes with how sure it is.
     "entities": {"intervals"},
+    "entity_marks": {"entities"},
+    "evaluation_of_tags": {"entities", "ragged", "tasks"},
+    # Words are tokenised one by one, and packed as texts are.
+    "word_preprocessor": {"preprocessor", "words"},
+    "window_preprocessor": {"preprocessor"},
     # The columns of a row are joined to the texts that it cuts.
     "preprocessor": {"inputs"},
     # Rows, token ids and outputs lie in files of the cache.
@@ -90,7 +106,7 @@ ALLOWED = {
 }
 ALLOWED_IN_FOLDERS = {
     # The command line asks for a config and hands it to the story; __init__ for the version.
-    "cli": {"", "cli", "config", "finished", "plugins", "run", "sources"},
+    "cli": {"", "cli", "config", "finished", "first_config", "first_look", "plugins", "run", "sources"},
     # What a plug-in is given or gives back is declared by its family's __init__.
     "augmentations": {"augmentations"},
     "callbacks": {"callbacks", "weight_average"},
@@ -99,7 +115,7 @@ ALLOWED_IN_FOLDERS = {
     "preparation": {"preparation"},
     # What is fetched is kept in the cache.
     "presets": {"cache"},
-    "regularizers": {"regularizers"},
+    "regularizers": {"losses", "regularizers"},
     "schedules": {"schedules"},
     # Those with types of their own tell them as text in one way.
     "sources": {"sources", "sources._tables"},
@@ -107,13 +123,18 @@ ALLOWED_IN_FOLDERS = {
     "splitters": {"labels", "numbers", "splitters"},
     # A task says how its targets are read and its answers measured; each way is a step of its own.
     "tasks": {
+        "entities",
+        "entity_marks",
         "evaluation",
         "evaluation_of_label_sets",
         "evaluation_of_numbers",
+        "evaluation_of_tags",
         "labels",
         "numbers",
+        "ragged",
         "tasks",
         "threshold",
+        "words",
     },
     # A stage that is written out is a section of the config.
     "unfreezing": {"plugins", "unfreezing"},

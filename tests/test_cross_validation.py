@@ -78,6 +78,16 @@ def test_labels_that_a_fold_does_not_learn_are_named(kind):
     )
 
 
+def test_tags_in_another_scheme_are_told():
+    cross_validation.check_schemes("BIO", ["BIO", "BIO"])
+    with pytest.raises(DataError) as caught:
+        cross_validation.check_schemes("BIO", ["BIO", "IOB1"])
+    assert str(caught.value) == (
+        "data.train: in fold 2 of 2 the tags of the training rows read as IOB1, those of all rows as BIO. "
+        "Write them in one scheme, or take fewer folds."
+    )
+
+
 def test_many_such_labels_are_cut_after_five():
     columns = [pa.chunked_array([["z"]])]
     with pytest.raises(DataError, match=r"the label 'a', 'b', 'c', 'd', 'e', …: its rows"):

@@ -186,7 +186,7 @@ def test_figures_by_hand():
     true = [["B-a", "I-a", "O", "B-b"], ["O", "B-b"]]
     predicted = [["B-a", "I-a", "O", "B-a"], ["O", "B-b"]]
     figures = entities.figures(true, predicted, "BIO")
-    assert figures["sentences"] == 2
+    assert figures["rows"] == 2
     assert figures["tokens"] == 6
     assert figures["token_accuracy"] == pytest.approx(5 / 6)
     assert (figures["true"], figures["predicted"], figures["right"]) == (3, 3, 2)

@@ -82,3 +82,38 @@ def test_the_logits_begin_with_the_given_bias():
     np.testing.assert_array_equal(top(np.ones((3, 4), "float32")), [[0.5, -2.0]] * 3)
     words = head.dense([None, 4], 2, bias=[0.5, -2.0], **settings)
     assert words(np.ones((3, 5, 4), "float32")).shape == (3, 5, 2)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max"])
+def test_windows_are_encoded_apart_and_pooled_where_a_row_has_them(model, pooling):
+    encoder = head.encoder(model, pooling="mean")
+    dice = np.random.default_rng(0)
+    inputs = {
+        "token_ids": dice.integers(0, 9, (3, 4, 5)),
+        "segment_ids": np.zeros((3, 4, 5), int),
+        "padding_mask": (np.arange(5) < dice.integers(1, 6, (3, 4, 1))).astype(int),
+    }
+    counts = [4, 1, 2]
+    is_window = (np.arange(4) < np.array(counts)[:, None]).astype(int)
+    found = head.windows(encoder, pooling=pooling)(inputs | {"window_mask": is_window})
+    for row, count in enumerate(counts):
+        own = encoder({name: part[row, :count] for name, part in inputs.items()})
+        wanted = np.mean(own, axis=0) if pooling == "mean" else np.max(own, axis=0)
+        np.testing.assert_allclose(found[row], wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_the_vector_of_a_word_is_that_at_its_place():
+    ids = keras.Input([None], dtype="int32", name="token_ids")
+    table = keras.layers.Embedding(9, 4)
+    encoder = head.words(keras.Model({"token_ids": ids}, table(ids)))
+    places = np.array([[2, 0, -1], [1, -1, -1]], "int32")
+    tokens = np.array([[5, 6, 7], [1, 2, 3]], "int32")
+    found = encoder({"token_ids": tokens, "word_places": places})
+    weights = table.get_weights()[0]
+    np.testing.assert_array_equal(found[0], [weights[7], weights[5], np.zeros(4)])
+    np.testing.assert_array_equal(found[1], [weights[2], np.zeros(4), np.zeros(4)])
+    top = head.dense([None, 4], 2, bias=[1.0, 2.0], hidden_layers=[], activation="gelu", dropout=0.0,
+                     initializer="glorot_uniform")  # fmt: skip
+    logits = head.join(encoder, top)({"token_ids": tokens, "word_places": places})
+    np.testing.assert_array_equal(logits[1, 1:], np.zeros((2, 2)))
+    np.testing.assert_allclose(logits[0, 0], top(found)[0, 0], rtol=1e-6)

@@ -264,3 +264,25 @@ def test_an_interrupted_cross_validation_leaves_nothing(toy_config, tmp_path, mo
     assert caplog.messages[-1] == (
         f"Nothing is kept of a cross-validation that did not end: {tmp_path}/run is gone again"
     )
+
+
+def test_tags_are_pooled_word_by_word(toy_config, tmp_path, toy_rows):
+    rows = []
+    for text, _ in toy_rows[:60]:
+        words = text.split()
+        rows.append(
+            {"tokens": words, "tags": ["N" if word in ("film", "plot", "actor") else "X" for word in words]}
+        )
+    rows = [row for row in rows if row["tokens"]]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = tfft.cross_validate(
+        toy_config, 2,
+        [*FAST, "task=token_classification", f"data.train={tmp_path}/rows.jsonl", "data.source=jsonl",
+         "data.validation=0.25", "data.splitter=hash", "freeze=all"],
+    )  # fmt: skip
+    each = [read(found.directory / f"fold-{number}", "test") for number in (1, 2)]
+    words = [figures["tokens"] for figures in each]
+    assert sum(words) == found.figures["tokens"] == sum(len(row["tags"]) for row in rows)
+    for name in ("token_accuracy", "loss"):
+        mean = sum(count * figures[name] for count, figures in zip(words, each, strict=True)) / sum(words)
+        assert found.figures[name] == pytest.approx(mean, rel=1e-5)

@@ -65,7 +65,10 @@ def test_several_labels(tmp_path, tiny_preset, monkeypatch):
         others = [word for word in FILLERS if word != "actor"]
         rows.append((" ".join([*chosen, dice.choice(others)]), [words[word] for word in chosen]))
     config = written(tmp_path, tiny_preset, "rows.jsonl", ("text", "labels"), rows, source="jsonl")
-    run = tfft.train(config, ["task=multi_label", "threshold={}"])
+    run = tfft.train(
+        config,
+        ["task=multi_label", "threshold={}", "backbone.dropout=0", "head.dropout=0", "training.epochs=24"],
+    )
     # Whoever answers all labels always has 2 * 0.4 / 1.4 = 0.57.
     assert run.figures["test"]["f1_micro"] > 0.75
     answers = both_answer_alike(run, [text for text, _ in rows])
@@ -91,7 +94,7 @@ def test_a_number_of_a_pair(tmp_path, tiny_preset):
         tmp_path, tiny_preset, "rows.csv", ("first", "second", "score"), rows,
         text_column=["first", "second"], label_column="score",
     )  # fmt: skip
-    run = tfft.train(config, ["task=regression", "head.pooling=mean", "training.epochs=12"])
+    run = tfft.train(config, ["task=regression", "head.pooling=mean", "training.epochs=24"])
     figures = run.figures["test"]
     assert figures["rmse"] < 0.7 * figures["rmse_of_the_mean"]
     answers = both_answer_alike(
@@ -195,3 +198,64 @@ def test_rows_without_a_column_are_told(trained):
     with pytest.raises(DataError, match=r"Row 2 has no 'text'; this model reads text\. Give each row as"):
         tfft.predict(trained.export, ["x", {"txt": "y"}])
     assert np.isfinite(tfft.predict(trained.export, [{"text": "y"}])[0]["score"])
+
+
+def tagged(dice, count):
+    """Return sentences in which `good` begins a praise that `great` goes on with, and `bad` is a blame."""
+    rows = []
+    for _ in range(count):
+        words, tags = [], []
+        for _ in range(dice.randint(2, 5)):
+            part = dice.choice(["praise", "long praise", "blame", "none", "none"])
+            if part == "none":
+                words.append(dice.choice(FILLERS))
+                tags.append("O")
+            elif part == "blame":
+                words.append("bad")
+                tags.append("B-blame")
+            else:
+                length = 2 if part == "long praise" else 1
+                words += ["good", "great"][:length]
+                tags += ["B-praise", "I-praise"][:length]
+        rows.append((words, tags))
+    return rows
+
+
+def test_a_tag_for_each_word(tmp_path, tiny_preset, monkeypatch):
+    monkeypatch.undo()  # this one is proved in a clean process
+    rows = tagged(random.Random(0), 200)
+    config = written(tmp_path, tiny_preset, "rows.jsonl", ("tokens", "tags"), rows, source="jsonl")
+    run = tfft.train(config, ["task=token_classification"])
+    figures = run.figures["test"]
+    assert figures["f1_micro"] > 0.9
+    assert [row["kind"] for row in figures["kinds"]] == ["blame", "praise"]
+    assert tfft.evaluate(run.directory) == figures
+    text = " The good great film was BAD"
+    (found,) = both_answer_alike(run, [text])
+    assert found["words"] == text.split()
+    assert [text[a:b] for a, b in zip(found["starts"], found["ends"], strict=True)] == found["words"]
+    assert found["entity_texts"] == ["good great", "BAD"]
+    assert found["entity_kinds"] == ["praise", "blame"]
+    assert [text[a:b] for a, b in zip(found["entity_starts"], found["entity_ends"], strict=True)] == (
+        found["entity_texts"]
+    )
+    assert found["entity_scores"][0] == pytest.approx(min(found["scores"][1:3]))
+
+
+def test_windows_read_a_text_to_its_end(tmp_path, tiny_preset):
+    dice = random.Random(0)
+    rows = []
+    for number in range(160):
+        word = dice.choice((["good", "great"], ["bad", "awful"])[number % 2])
+        filler = [dice.choice(FILLERS) for _ in range(dice.randint(0, 14))]
+        rows.append((" ".join([*filler, word]), ("no", "yes")[number % 2]))
+    config = written(tmp_path, tiny_preset, "rows.csv", ("text", "label"), rows)
+    run = tfft.train(
+        config, ["backbone.sequence_length=8", "backbone.windows={at_most: 3, overlap: 1, pooling: max}"]
+    )
+    # Of six tokens at a time; one window would not see the last word of most rows.
+    assert run.figures["test"]["accuracy"] > 0.9
+    both_answer_alike(run, [text for text, _ in rows[:40]])
+    lengths = json.loads((run.directory / "lengths.json").read_text(encoding="utf-8"))
+    assert (lengths["room"], lengths["cut"]) == (16, 0)
+    assert tfft.evaluate(run.directory) == run.figures["test"]

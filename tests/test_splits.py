@@ -149,6 +149,13 @@ def test_rows_with_the_texts_of_another_are_counted(rows, others, width):
     assert shared == sum(row in others for row in rows)
 
 
+def test_rows_of_the_same_words_are_counted():
+    words = pa.list_(pa.string())
+    rows = pa.table({"text": pa.array([["a", "bc"], [], ["ab", "c"], ["d"]], words)})
+    others = pa.table({"text": pa.array([["ab", "c"], ["e"], []], words)})
+    assert splits.count_shared(rows, others) == 2
+
+
 def test_a_file_that_cannot_be_read_is_told_and_not_the_cache(tmp_path):
     def rows(place, columns, report):
         yield pa.record_batch({"text": ["a"], "label": ["x"]})

@@ -29,12 +29,14 @@ from tfft import (
     preprocessor,
     saved_model,
     sentence_piece,
+    window_preprocessor,
     word_piece,
+    word_preprocessor,
 )
 from tfft.errors import PresetError, RunError, SettingError
 from tfft.inputs import Inputs
 from tfft.layer_groups import HEAD, Group
-from tfft.tasks import Facts, Outputs
+from tfft.tasks import Facts, Outputs, Task
 
 _log = logging.getLogger("tfft")
 
@@ -45,7 +47,7 @@ class Classifier:
 
     Attributes:
         preprocessor: Text to the backbone's inputs.
-        encoder: The inputs to one vector a row.
+        encoder: The inputs to one vector a row or, for tags, a word.
         head: The vector to logits.
         whole: The inputs to logits; it shares the layers of `encoder` and `head`.
         groups: All layers from the input upward; the last is the head.
@@ -70,8 +72,15 @@ class Classifier:
     @functools.cached_property
     def serve(self) -> tf.types.experimental.ConcreteFunction:
         """The function from columns of strings `[N]` to the task's answer."""
-        names = self.preprocessor.read.columns
-        return saved_model.signature(names, self.preprocessor, self.whole, self.outputs.answer)
+        return saved_model.signature(self.preprocessor.read.columns, self._answer)
+
+    def _answer(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        if not isinstance(self.preprocessor, word_preprocessor.WordPreprocessor):
+            return self.outputs.answer(self.whole(self.preprocessor(columns), training=False))
+        ((name, texts),) = columns.items()
+        words = self.preprocessor.split(texts)
+        inputs = self.preprocessor.pack(*self.preprocessor.tokenize({name: words.texts}))
+        return self.outputs.answer(self.whole(inputs, training=False), words, texts)
 
 
 def from_preset(
@@ -80,6 +89,7 @@ def from_preset(
     sha256: str | None,
     sequence_length: int,
     truncation: str,
+    windows: Mapping[str, Any] | None,
     dropout: float | Mapping[str, float | None] | None,
     pooling: str,
     head_settings: Mapping[str, Any],
@@ -94,10 +104,11 @@ def from_preset(
     """Return a classifier with pretrained weights and a new head.
 
     Args:
-        preset: As in the config, as are the next five.
+        preset: As in the config, as are the next six.
         sha256: Of the weights file.
         sequence_length: Longest row in tokens.
         truncation: Which tokens of a longer text stay.
+        windows: `at_most`, `overlap` and `pooling` of windows over a text, or None.
         dropout: Rate of the backbone, one or by place.
         pooling: A name, or `auto`.
         head_settings: Arguments of `head.dense`.
@@ -140,9 +151,12 @@ def from_preset(
             f"must be at most {positions}, the positions that the checkpoint knows",
             fix=f"Set it to {positions} or less.",
         )
-    if pooling == "auto":
-        pooling = backbone.declared_pooling(folder) or ("last" if backbone.is_causal(body) else "mean")
-    _check_pooling(pooling, body, folder)
+    if _task(task).split:
+        pooling = _pooling_of_words(pooling, truncation, windows, task["name"])
+    else:
+        if pooling == "auto":
+            pooling = backbone.declared_pooling(folder) or ("last" if backbone.is_causal(body) else "mean")
+        _check_pooling(pooling, body, folder)
     _log.info(
         f"Backbone: {preset}, {architecture.backbone} of {body.num_layers} layers of width "
         f"{body.hidden_dim}{_activation(architecture)}; pooling: {pooling}"
@@ -157,6 +171,7 @@ def from_preset(
             "sequence_length": sequence_length,
             "truncation": truncation,
         },
+        "windows": None if windows is None else dict(windows),
         "inputs": asdict(inputs),
         "preparation": [dict(step) for step in preparation],
         "pooling": pooling,
@@ -258,6 +273,20 @@ def _read_tokenizer(folder: Path, kind: families.Family) -> Any:
     return word_piece.read(folder)
 
 
+def _pooling_of_words(pooling: str, truncation: str, windows: Any, task: str) -> str:
+    """Refuse settings that have no effect where each word has a vector of its own."""
+    for key, value, only in (
+        ("head.pooling", pooling, "auto"),
+        ("backbone.truncation", truncation, "head"),
+        ("backbone.windows", windows, None),
+    ):
+        if value != only:
+            raise SettingError(
+                key, value, f"must be {only or 'null'} with the task {task}", fix="Leave the key out."
+            )
+    return "words"
+
+
 def _check_pooling(pooling: str, body: keras.Model, folder: Path) -> None:
     """Refuse a pooling that the backbone cannot have, or that would see nothing of the text."""
     if pooling == "pooler" and not (isinstance(body.output, dict) and backbone.has_pooler(folder)):
@@ -301,13 +330,21 @@ def _preparing(steps: Sequence[Mapping[str, Any]]) -> preparation.Step:
     return preparation.chain([plugins.load("preparation", step.pop("name"))(**step) for step in arguments])
 
 
+def _task(described: Mapping[str, Any]) -> Task:
+    """Return a task; its name stands among its arguments."""
+    arguments = dict(described)
+    return plugins.load("tasks", arguments.pop("name"))(**arguments)
+
+
 def _assemble(body: keras.Model, tokenizer: Any, description: Mapping[str, Any]) -> Classifier:
     told = description["facts"]
     facts = Facts(**told | {key: tuple(told[key]) for key in ("labels", "rates")})
-    task_settings = dict(description["task"])
-    task = plugins.load("tasks", task_settings.pop("name"))(**task_settings)
+    task = _task(description["task"])
     outputs = task.outputs(facts, description["decision"])
-    encoder = head.encoder(body, pooling=description["pooling"])
+    windows = description["windows"]
+    encoder = head.words(body) if task.split else head.encoder(body, pooling=description["pooling"])
+    if windows is not None:
+        encoder = head.windows(encoder, pooling=windows["pooling"])
     top = head.dense(encoder.output.shape[1:], outputs.size, bias=outputs.bias, **description["head"])
     settings = description["preprocessor"]
     groups = [
@@ -318,17 +355,26 @@ def _assemble(body: keras.Model, tokenizer: Any, description: Mapping[str, Any])
     ]
     # Like the head, the pooler reads what the top block gives, and has the head's depth.
     above = 1 + max(group.depth for group in groups if group.name != "pooler")
+    # What both kinds of preprocessor take.
+    framing: dict[str, Any] = {
+        "read": Inputs(description["inputs"]["columns"], tuple(description["inputs"]["texts"])),
+        "tokenizer": tokenizer,
+        "frame": preprocessor.Frame(**settings["frame"]),
+        "sequence_length": settings["sequence_length"],
+        "prepare": _preparing(description["preparation"]),
+        "inputs": [name for name in encoder.input if name not in ("word_places", "window_mask")],
+        "is_full": backbone.mixes_padding(body),
+    }
+    made: preprocessor.Preprocessor
+    if task.split:
+        made = word_preprocessor.WordPreprocessor(**framing, split=task.split)
+    elif windows is not None:
+        cut = {key: windows[key] for key in ("at_most", "overlap")}
+        made = window_preprocessor.WindowPreprocessor(**framing, truncation=settings["truncation"], **cut)
+    else:
+        made = preprocessor.Preprocessor(**framing, truncation=settings["truncation"])
     return Classifier(
-        preprocessor=preprocessor.Preprocessor(
-            Inputs(description["inputs"]["columns"], tuple(description["inputs"]["texts"])),
-            tokenizer,
-            preprocessor.Frame(**settings["frame"]),
-            settings["sequence_length"],
-            prepare=_preparing(description["preparation"]),
-            truncation=settings["truncation"],
-            inputs=encoder.input,
-            is_full=backbone.mixes_padding(body),
-        ),
+        preprocessor=made,
         encoder=encoder,
         head=top,
         whole=head.join(encoder, top),

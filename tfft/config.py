@@ -214,6 +214,20 @@ class Dropout(Settings):
     """Rate in the rest of the blocks."""
 
 
+class Windows(Settings):
+    """Overlapping windows over a long text; each has `sequence_length` tokens, and their vectors are pooled.
+
+    Source: Pappagari et al. 2019, "Hierarchical Transformers for Long Document Classification", section 3.
+    """
+
+    at_most: Annotated[int, Field(ge=2)] = 4
+    """Windows of one text; what they do not hold is cut off as `truncation` says."""
+    overlap: Annotated[int, Field(ge=0)] = 32
+    """Tokens that neighbouring windows share, so that no sentence is torn in all of them."""
+    pooling: Literal["mean", "max"] = "mean"
+    """How the vectors of the windows become one."""
+
+
 class Backbone(Settings):
     """The pretrained backbone."""
 
@@ -228,6 +242,8 @@ class Backbone(Settings):
     """Which tokens of a longer text stay: the first, the last, or a quarter from the front and the rest from
     the end (Sun et al. 2019, "How to Fine-Tune BERT for Text Classification?", section 5.3.1). Of a pair
     of texts, the longer gives way until both are equally long."""
+    windows: Windows | None = None
+    """Read a long text in several windows; null reads one."""
     dropout: (
         Annotated[
             Annotated[DropoutRate, Tag("rate")] | Annotated[Dropout, Tag("rates")],
@@ -470,8 +486,10 @@ def _columns(config: Config) -> list[str]:
     A splitter may go by a text that the model reads, too.
     """
     data, task = config.data, config.task
-    text, label = plugins.load("tasks", task.name)(**task.arguments()).columns
+    built = plugins.load("tasks", task.name)(**task.arguments())
+    text, label = built.columns
     texts = inputs.read(data.text_column or text).columns.values()
     others = [data.label_column or label, *filter(None, [data.weight_column])]
     by = getattr(data.splitter, "column", None)
-    return [*texts, *others, *([by] if by is not None and by not in texts else [])]
+    is_text = by in texts and not built.split  # words are a list, by which no splitter goes
+    return [*texts, *others, *([] if by is None or is_text else [by])]

@@ -41,6 +41,24 @@ def check_labels(known: Sequence[str], targets: Sequence[pa.ChunkedArray]) -> No
             )
 
 
+def check_schemes(known: str, schemes: Sequence[str]) -> None:
+    """Check that the tags of each fold's training rows are read as those of all rows are.
+
+    Args:
+        known: Scheme of the tags of all rows.
+        schemes: That of each fold's training rows.
+
+    Raises:
+        DataError: A fold's is another.
+    """
+    for number, scheme in enumerate(schemes, start=1):
+        if scheme != known:
+            raise DataError(
+                f"data.train: in fold {number} of {len(schemes)} the tags of the training rows read as "
+                f"{scheme}, those of all rows as {known}. Write them in one scheme, or take fewer folds."
+            )
+
+
 def spread(figures: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return mean and sample standard deviation of each main figure over the folds, by its name.
 

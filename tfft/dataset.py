@@ -38,30 +38,34 @@ class Take:
 
 
 def of_tokens(
-    texts: Sequence[Ragged], pack: Callable[..., dict[str, tf.Tensor]], *columns: np.ndarray
+    texts: Sequence[Ragged], pack: Callable[..., dict[str, tf.Tensor]], *columns: np.ndarray | Ragged
 ) -> Take:
     """Take rows as the inputs of a backbone.
 
     Args:
         texts: Token ids of each text.
         pack: The ids of one batch, `[N, (tokens)]` for each text, to the inputs.
-        columns: Further values of each row, as its label id, `[rows, …]`.
+        columns: Further values of each row, as its label id, `[rows, …]`; those of different lengths are
+            filled up with -1.
     """
+    arrays = (*texts, *columns)
 
     def fetch(rows: np.ndarray) -> tuple[np.ndarray, ...]:
-        ids = [array for text in texts for array in text.take(rows)]
-        return (*ids, *(column[rows] for column in columns))
+        taken = (array.take(rows) if isinstance(array, Ragged) else (array[rows],) for array in arrays)
+        return tuple(part for parts in taken for part in parts)
 
     def make(*tensors: tf.Tensor) -> tuple[Any, ...]:
-        ids = tensors[: 2 * len(texts)]
-        made = [
-            tf.RaggedTensor.from_row_lengths(flat, lengths, validate=False)
-            for flat, lengths in zip(ids[::2], ids[1::2], strict=True)
-        ]
-        return pack(*made), *tensors[len(ids) :]
+        rest, made = iter(tensors), []
+        for array in arrays:
+            flat = next(rest)
+            is_ragged = isinstance(array, Ragged)
+            made.append(tf.RaggedTensor.from_row_lengths(flat, next(rest), False) if is_ragged else flat)
+        inputs, others = pack(*made[: len(texts)]), made[len(texts) :]
+        return inputs, *(c.to_tensor(-1) if isinstance(c, tf.RaggedTensor) else c for c in others)
 
-    of_ids = (tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.int64))
-    return Take(fetch, (*of_ids * len(texts), *map(_spec, columns)), make)
+    of_ragged = (tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.int64))
+    specs = (of_ragged if isinstance(array, Ragged) else (_spec(array),) for array in arrays)
+    return Take(fetch, tuple(spec for pair in specs for spec in pair), make)
 
 
 def of_features(features: np.ndarray, *columns: np.ndarray) -> Take:
@@ -138,13 +142,25 @@ def in_order(lengths: np.ndarray, *, batch_size: int) -> tuple[list[np.ndarray],
 def pad_to_multiple(batches: tf.data.Dataset, multiple: int, longest: int) -> tf.data.Dataset:
     """Pad the tokens of each batch to a multiple, or to the longest row, so that a compiler sees few shapes.
 
-    Zeros will do: where the padding mask is zero no other input counts.
+    Zeros will do: where the padding mask is zero no other input counts. Words, and a tag of each, are
+    filled up with -1, to as many as a row has tokens at most.
     """
 
-    def pad(inputs: dict[str, tf.Tensor], *rest: tf.Tensor) -> tuple[Any, ...]:
-        tokens = tf.shape(inputs["token_ids"])[1]
-        missing = tf.minimum(tokens + -tokens % multiple, longest) - tokens
-        return {name: tf.pad(tensor, [[0, 0], [0, missing]]) for name, tensor in inputs.items()}, *rest
+    def padded(tensor: tf.Tensor, limit: int | None, filler: int) -> tf.Tensor:
+        length = tf.shape(tensor)[-1]
+        whole = length + -length % multiple
+        missing = (whole if limit is None else tf.minimum(whole, limit)) - length
+        return tf.pad(tensor, [[0, 0]] * (len(tensor.shape) - 1) + [[0, missing]], constant_values=filler)
+
+    def pad(inputs: dict[str, tf.Tensor], targets: tf.Tensor, *rest: tf.Tensor) -> tuple[Any, ...]:
+        is_words = "word_places" in inputs
+        made = {
+            name: padded(tensor, None, -1) if name == "word_places" else padded(tensor, longest, 0)
+            for name, tensor in inputs.items()
+            if name != "window_mask"
+        }
+        kept = {name: tensor for name, tensor in inputs.items() if name not in made}
+        return made | kept, padded(targets, None, -1) if is_words else targets, *rest
 
     return batches.map(pad)
 

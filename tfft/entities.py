@@ -84,6 +84,22 @@ def scheme(sequences: Iterable[Sequence[str]]) -> str:
     return "IOB1" if begins["I"] > begins["B"] else "BIO"
 
 
+def split(tag: str, scheme: str) -> tuple[str, str]:
+    """Return place and kind of a tag: a letter of BIOES, and `_` where there is none.
+
+    Raises:
+        DataError: The tag is not one of the scheme's.
+    """
+    match = _TAG.fullmatch(tag)
+    place = (match[1] or match[2]) if match else ""
+    if not match or place not in PLACES[scheme]:
+        raise DataError(
+            f"The tag {tag!r} is not one of {scheme}: expected O, or one of "
+            f"{', '.join(PLACES[scheme].replace('O', ''))}, a hyphen and a kind. Correct it."
+        )
+    return _SAME.get(place, place), match[3] or "_"
+
+
 def spans(tags: Sequence[str], scheme: str) -> list[Span]:
     """Return the entities of one sentence, in their order.
 
@@ -114,7 +130,7 @@ def spans(tags: Sequence[str], scheme: str) -> list[Span]:
     found: list[Span] = []
     first, before, kind_before = 0, "O", "_"
     for index, tag in enumerate([*tags, "O"]):
-        place, kind = _split(tag, scheme)
+        place, kind = split(tag, scheme)
         goes_on = before in "BI" and place in "IE" and kind == kind_before
         if before != "O" and not goes_on:
             found.append((kind_before, first, index))
@@ -139,10 +155,10 @@ def figures(
         scheme: What `scheme` returned.
 
     Returns:
-        JSON-ready. For entities `sentences`, `tokens`, `token_accuracy`, how many entities are
+        JSON-ready. For entities `rows` (sentences), `tokens`, `token_accuracy`, how many entities are
         `true`, `predicted` and `right`, `{precision,recall,f1}_{micro,macro,weighted}`, the
         bootstrap interval over sentences of `f1_micro`, and a table of `kinds`. For `plain` tags
-        `sentences`, `tokens`, `token_accuracy` with Wilson's interval (as if tokens were
+        `rows`, `tokens`, `token_accuracy` with Wilson's interval (as if tokens were
         independent, so it is the narrowest that can be defended), `f1_macro` and `f1_weighted`
         over the tags that occur, and a table of `tags`.
 
@@ -155,7 +171,7 @@ def figures(
     true_tags = [tag for tags in true for tag in tags]
     predicted_tags = [tag for tags in predicted for tag in tags]
     right = sum(map(str.__eq__, true_tags, predicted_tags))
-    counts = {"sentences": len(true), "tokens": len(true_tags), "token_accuracy": right / len(true_tags)}
+    counts = {"rows": len(true), "tokens": len(true_tags), "token_accuracy": right / len(true_tags)}
     if scheme == "plain":
         low, high = intervals.share(right, len(true_tags))
         means, table = _table("tag", true_tags, predicted_tags, sorted({*true_tags, *predicted_tags}))
@@ -224,15 +240,3 @@ def _table(
         }
         for index, name in enumerate(names)
     ]
-
-
-def _split(tag: str, scheme: str) -> tuple[str, str]:
-    """Return place and kind of a tag, in the letters of BIOES."""
-    match = _TAG.fullmatch(tag)
-    place = (match[1] or match[2]) if match else ""
-    if not match or place not in PLACES[scheme]:
-        raise DataError(
-            f"The tag {tag!r} is not one of {scheme}: expected O, or one of "
-            f"{', '.join(PLACES[scheme].replace('O', ''))}, a hyphen and a kind. Correct it."
-        )
-    return _SAME.get(place, place), match[3] or "_"

@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import tensorflow as tf
 from pyarrow import csv
 
@@ -140,13 +141,21 @@ def answer(where: Path) -> Answer:
 
 
 def _row(outputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one row's outputs as text, numbers and lists, without what fills lists up."""
-    texts = [value for value in outputs.values() if isinstance(value, np.ndarray) and value.dtype == object]
-    given = max((sum(map(bool, value)) for value in texts), default=0)
+    """Return one row's outputs as text, numbers and lists, without what fills lists up.
+
+    Lists of which one is text, which is not empty, are as long as that; those whose names begin alike,
+    up to an underline, go together.
+    """
+    given: dict[str, int] = {}
+    for name, value in outputs.items():
+        if isinstance(value, np.ndarray) and value.dtype == object:
+            group = name.rpartition("_")[0]
+            given[group] = max(given.get(group, 0), sum(map(bool, value)))
     row: dict[str, Any] = {}
     for name, value in outputs.items():
         plain = value if isinstance(value, bytes) else value.tolist()
-        row[name] = [*map(_text, plain[:given])] if isinstance(plain, list) else _text(plain)
+        length = given.get(name.rpartition("_")[0])
+        row[name] = [*map(_text, plain[:length])] if isinstance(plain, list) else _text(plain)
     return row
 
 
@@ -198,12 +207,25 @@ def task_of(settings: Config) -> Task:
 
 
 def inputs_of(settings: Config) -> Inputs:
-    """Return what a row gives to the model."""
-    return inputs.read(settings.data.text_column or task_of(settings).columns[0])
+    """Return what a row gives to the model.
+
+    Raises:
+        SettingError: Words are to come from more than one column.
+    """
+    task, column = task_of(settings), settings.data.text_column
+    found = inputs.read(column or task.columns[0])
+    if task.split and found.texts != ("{text}",):
+        raise SettingError(
+            "data.text_column",
+            column,
+            f"must be the name of one column of words with the task {settings.task.name}",
+            fix="Give one name.",
+        )
+    return found
 
 
 def tokenize(model: Classifier, table: pa.Table) -> tuple[Ragged, ...]:
-    """Return the token ids of all rows, of each text."""
+    """Return the token ids of all rows, of each text; of words, their ids and how many each word has."""
     read, tokenizer = model.preprocessor.read, model.preprocessor.tokenizer
     files = {name: hashlib.sha256(content).hexdigest() for name, content in tokenizer.files.items()}
     identity = (
@@ -212,7 +234,12 @@ def tokenize(model: Classifier, table: pa.Table) -> tuple[Ragged, ...]:
         | {key: model.description["preprocessor"][key] for key in ("tokenizer", "tokenization")}
     )
     texts = table.select([*read.columns])
-    return token_ids.of(texts, len(read.texts), model.preprocessor.tokenize, identity)
+    return token_ids.of(texts, model.preprocessor.parts, model.preprocessor.tokenize, identity)
+
+
+def lengths(model: Classifier, tokens: Sequence[Ragged]) -> np.ndarray:
+    """Return the tokens of each row in all its texts, int64 `[rows]`."""
+    return token_ids.lengths(tokens[: len(model.preprocessor.read.texts)])
 
 
 def read_splits(settings: Config) -> dict[str, splits.Rows]:
@@ -334,10 +361,16 @@ def restore(directory: Path) -> Classifier:
 
 
 def outputs(part: keras.Model, model: Classifier, tokens: Sequence[Ragged], title: str) -> np.ndarray:
-    """Return what a part of the model gives for all rows, float32 `[rows, width]`, in their order."""
-    batches, order = dataset.in_order(token_ids.lengths(tokens), batch_size=_PREDICT)
-    take = dataset.of_tokens(tokens, model.preprocessor.pack)
-    return inference.outputs(part, dataset.once(take, batches), order, title=title)
+    """Return what a part of the model gives for all rows, in their order.
+
+    Returns:
+        float32 `[rows, width]`; where each word has outputs of its own, `[words, width]`.
+    """
+    batches, order = dataset.in_order(lengths(model, tokens), batch_size=_PREDICT)
+    taken = dataset.once(dataset.of_tokens(tokens, model.preprocessor.pack), batches)
+    if len(part.output.shape) == 3:
+        return inference.outputs_of_words(part, taken, order, tokens[1].lengths, title)
+    return inference.outputs(part, taken, order, title)
 
 
 def measure(
@@ -412,8 +445,9 @@ def _read(settings: Config, origins: Sequence[str], more: Mapping[str, str] | No
     places: list[Path | str] = [*origins]
     if plugins.module("sources", source.name).READS == "files":
         places = [path for origin in origins for path in sources.files(origin)]
-    target = pa.list_(pa.string()) if task.kind == "labels" else pa.string()
-    columns = {name: (column, pa.string()) for name, column in inputs_of(settings).columns.items()}
+    target = pa.list_(pa.string()) if task.kind in ("labels", "tags") else pa.string()
+    text = pa.list_(pa.string()) if task.split else pa.string()
+    columns = {name: (column, text) for name, column in inputs_of(settings).columns.items()}
     columns["label"] = (settings.data.label_column or task.columns[1], target)
     columns |= {name: (column, pa.string()) for name, column in (more or {}).items()}
     part = splits.read(
@@ -424,9 +458,22 @@ def _read(settings: Config, origins: Sequence[str], more: Mapping[str, str] | No
     )
     if more and "weight" in more:
         imbalance.row_weights(part.table["weight"], ", ".join(origins))  # of all, before some go
+    if task.split:
+        _check_tags(part.table, ", ".join(origins))
     if bad := part.source["bad_rows"]:
         _log.info(f"Left out {len(bad)} bad rows, the first: {bad[0]}")
     return part
+
+
+def _check_tags(table: pa.Table, where: str) -> None:
+    """Refuse rows that have not one tag for each word."""
+    words, tags = (pc.list_value_length(table[name]).to_numpy() for name in ("text", "label"))
+    if (unlike := np.flatnonzero(words != tags)).size:
+        first = int(unlike[0])
+        raise DataError(
+            f"{where}: row {first + 1} has {words[first]} words and {tags[first]} tags; expected one tag for "
+            f"each word ({unlike.size} such rows). Correct them."
+        )
 
 
 def _check_unchanged(directory: Path, split: str, rows: Mapping[str, splits.Rows]) -> None:

@@ -33,6 +33,64 @@ def encoder(backbone: keras.Model, *, pooling: str) -> keras.Model:
     return keras.Model(inputs, pooled, name="encoder")
 
 
+def windows(encoder: keras.Model, *, pooling: str) -> keras.Model:
+    """Return a model from the inputs of all windows of a row to one vector a row, `[N, width]`.
+
+    Args:
+        encoder: Gives one vector for each window.
+        pooling: `mean` or `max` over the vectors of a row's windows.
+
+    Returns:
+        A model that takes what the encoder takes, `[N, windows, tokens]` each, and `window_mask`, int32
+        `[N, windows]`, 1 for the windows that a row has.
+    """
+    inputs = {name: keras.Input([None, None], dtype="int32", name=name) for name in encoder.input}
+    inputs["window_mask"] = keras.Input([None], dtype="int32", name="window_mask")
+    apart = {name: Apart(name=f"{name}_apart")(inputs[name]) for name in encoder.input}
+    together = Together(name="windows")(encoder(apart), inputs["window_mask"])
+    kinds: dict[str, type[keras.layers.Layer]] = {"max": MaxPooling, "mean": MeanPooling}
+    pooled = kinds[pooling](name="window_pooling")(together, inputs["window_mask"])
+    return keras.Model(inputs, pooled, name="encoder")
+
+
+class Apart(keras.layers.Layer):
+    """Each window as a row: `[N, windows, tokens]` to `[N * windows, tokens]`."""
+
+    def call(self, tensor):
+        return ops.reshape(tensor, [-1, ops.shape(tensor)[-1]])
+
+
+class Together(keras.layers.Layer):
+    """Vectors of windows, `[N * windows, width]`, beside those of their row: `[N, windows, width]`."""
+
+    def call(self, vectors, window_mask):
+        return ops.reshape(vectors, [-1, ops.shape(window_mask)[1], vectors.shape[-1]])
+
+
+def words(backbone: keras.Model) -> keras.Model:
+    """Return a model from the backbone's inputs and `word_places` to a vector a word, `[N, words, width]`.
+
+    Args:
+        backbone: Gives the tokens' vectors, alone or as `sequence_output`.
+
+    Returns:
+        A model whose vector of a word is that of the token at its place, int32 `[N, words]`; for
+        place -1 it is zeros.
+    """
+    outputs, inputs = backbone.output, dict(backbone.input)
+    tokens = outputs["sequence_output"] if isinstance(outputs, dict) else outputs
+    inputs["word_places"] = keras.Input([None], dtype="int32", name="word_places")
+    return keras.Model(inputs, WordPlaces(name="words")(tokens, inputs["word_places"]), name="encoder")
+
+
+class WordPlaces(keras.layers.Layer):
+    """Vectors at places: `[N, tokens, width]` and `[N, words]` to `[N, words, width]`, zeros for place -1."""
+
+    def call(self, tokens, places):
+        found = ops.take_along_axis(tokens, ops.maximum(places, 0)[:, :, None], axis=1)
+        return found * ops.cast(places >= 0, found.dtype)[:, :, None]
+
+
 class LastPooling(keras.layers.Layer):
     """Vector of the last real token: `[N, tokens, width]` and `[N, tokens]` to `[N, width]`.
 
@@ -115,5 +173,18 @@ def dense(
 
 
 def join(encoder: keras.Model, head: keras.Model) -> keras.Model:
-    """Return the whole model, from the backbone's inputs to logits."""
-    return keras.Model(encoder.input, head(encoder.output), name="classifier")
+    """Return the whole model, from the backbone's inputs to logits.
+
+    A word without a place has logits of zero: of what was not seen every tag is as likely.
+    """
+    logits = head(encoder.output)
+    if "word_places" in encoder.input:
+        logits = Seen(name="seen")(logits, encoder.input["word_places"])
+    return keras.Model(encoder.input, logits, name="classifier")
+
+
+class Seen(keras.layers.Layer):
+    """Logits `[N, words, tags]`, zeros where the place, `[N, words]`, is -1."""
+
+    def call(self, logits, places):
+        return ops.where(places[:, :, None] >= 0, logits, 0.0)

@@ -96,7 +96,7 @@ class Learner(keras.Model):
             (
                 0,
                 0.0,
-                tf.TensorArray(tf.float32, size=pieces, element_shape=[size, self.output.shape[-1]]),
+                tf.TensorArray(tf.float32, size=pieces, element_shape=[size, *self.output.shape[1:]]),
                 [tf.zeros_like(variable.value) for variable in self.trainable_variables],
             ),
             parallel_iterations=1,  # side by side they would fill the memory that they are to save

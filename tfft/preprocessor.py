@@ -136,6 +136,11 @@ class Preprocessor(tf.Module):
         """Return the ids of all tokens of each text, int32 `[N, (tokens)]`, uncut and unframed."""
         return tuple(self.tokenizer.tokenize(self.prepare(text)) for text in self.read.join(fields))
 
+    @property
+    def parts(self) -> int:
+        """How many arrays `tokenize` makes of a row."""
+        return len(self.read.texts)
+
     def room(self) -> int:
         """Return the tokens of a row that are left for its texts."""
         frame = self.frame

@@ -25,6 +25,11 @@ class Ragged:
         """Values of each row, int64 `[rows]`."""
         return np.diff(self.offsets)
 
+    @property
+    def rows(self) -> np.ndarray:
+        """Number of the row of each value, int64 `[values]`."""
+        return np.repeat(np.arange(len(self)), self.lengths)
+
     def take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the values of some rows, one after the other, and the length of each."""
         starts = self.offsets[rows]

@@ -1,6 +1,6 @@
 """Run by `saved_model` in a clean process: load an export and answer rows.
 
-Usage: python -E -c "$(cat reload_probe.py)" DIRECTORY < columns.json > answers.json
+Usage: python -E -c "$(cat reload_probe.py)" DIRECTORY < columns.json > batches.json
 
 The server has TensorFlow's operations and TensorFlow Text's, but no Python. So
 this process may import TensorFlow alone: Keras, KerasHub and tfft are barred
@@ -33,15 +33,17 @@ def main() -> None:
     columns = json.load(sys.stdin)
     rows = len(next(iter(columns.values())))
     serve = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
-    answers: dict[str, list] = {}
+    batches: list[dict[str, list]] = []
     for start in range(0, rows, BATCH):
         batch = {name: tf.constant(column[start : start + BATCH]) for name, column in columns.items()}
+        answers: dict[str, list] = {}
         for name, values in serve(**batch).items():
             is_text = values.dtype == tf.string
             array = values.numpy()
             array = np.char.decode(array.astype(bytes), "utf-8") if is_text else array.astype(float)
-            answers.setdefault(name, []).extend(array.tolist())
-    json.dump(answers, sys.stdout)
+            answers[name] = array.tolist()
+        batches.append(answers)
+    json.dump(batches, sys.stdout)
 
 
 if __name__ == "__main__":

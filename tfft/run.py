@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import tensorflow as tf
 
 from tfft import (
@@ -24,6 +25,7 @@ from tfft import (
     imbalance,
     learning_rates,
     lora,
+    losses,
     phases,
     plugins,
     rates_plot,
@@ -31,7 +33,6 @@ from tfft import (
     saved_model,
     splits,
     tables,
-    token_ids,
     truncation,
 )
 from tfft.callbacks import Fitting
@@ -179,24 +180,30 @@ def cross_validate(settings: Config, folds: int, name: str = "run") -> CrossVali
         # All are cut before the first is trained: what cannot be cut is told at once.
         parts = [finished.split(each, files, fold_of) for each in chosen]
         task, whole = finished.task_of(settings), files["train"].table
-        known = Facts(task.collect(whole["label"]).labels)
-        cross_validation.check_labels(known.labels, [rows["train"].table["label"] for rows in parts])
+        targets = [rows["train"].table["label"] for rows in parts]
+        known = replace(task.collect(whole["label"]), mean=0.0, scale=1.0)
+        cross_validation.check_labels(known.labels, targets)
+        cross_validation.check_schemes(known.scheme, [task.collect(column).scheme for column in targets])
         record = {f"fold-{number}": rows["test"].source for number, rows in enumerate(parts, start=1)}
         run_folder.write_json(directory / "data.json", {"train": files["train"].source, **record})
 
+        # Where each word has a tag, it has an answer of its own.
+        fold_of_answer = np.repeat(fold_of, pc.list_value_length(whole["label"])) if task.split else fold_of
         figures, logits = [], np.empty((0, 0), np.float32)
         for number, (each, rows) in enumerate(zip(chosen, parts, strict=True)):
             _log.info(f"Fold {number + 1} of {folds}")
-            of_fold, found = _learn_fold(each, rows, directory / f"fold-{number + 1}")
+            of_fold, found, facts = _learn_fold(each, rows, directory / f"fold-{number + 1}")
             figures.append(of_fold)
+            if task.split:  # which tag comes first follows from the training rows
+                found = found[:, [facts.labels.index(tag) for tag in known.labels]]
             if not len(logits):
-                logits = np.empty((whole.num_rows, found.shape[1]), np.float32)
-            logits[fold_of == number] = found
+                logits = np.empty((len(fold_of_answer), found.shape[1]), np.float32)
+            logits[fold_of_answer == number] = found
             gc.collect()  # a model refers to itself, and the next one needs its memory
 
-        targets = task.encode(whole["label"], known, "data.train")
+        true = task.encode(whole["label"], known, "data.train")
         texts = whole.select([*finished.inputs_of(settings).columns])
-        report = task.report(logits, targets, known, None, texts, "pooled")
+        report = task.report(logits, true, known, None, texts, "pooled")
         pooled = report.figures | {"folds": cross_validation.spread(figures)}
         fold_of_wrong = pa.array(fold_of[report.wrong["row"].to_numpy() - 1] + 1)
         wrong = report.wrong.add_column(1, "fold", fold_of_wrong)
@@ -241,15 +248,15 @@ def _check_folds(settings: Config, folds: int) -> None:
 
 def _learn_fold(
     settings: Config, rows: Mapping[str, splits.Rows], directory: Path
-) -> tuple[dict, np.ndarray]:
-    """Train one fold; return the figures of its test split, and the logits, float32 `[rows, width]`."""
+) -> tuple[dict, np.ndarray, Facts]:
+    """Train one fold; return the figures of its test split, its logits for it, and its facts."""
     with run_folder.fold(directory):
         finished.tell_split(settings, rows)
         learned = _learn(settings, rows, directory, directory / "export")
         model = learned.model
         found = finished.outputs(model.whole, model, learned.tokens["test"], "pooling")
         # Numbers in units of the data, for each fold has its own mean and scale; logits as they are.
-        return learned.figures["test"], found * model.facts.scale + model.facts.mean
+        return learned.figures["test"], found * model.facts.scale + model.facts.mean, model.facts
 
 
 def _learn(settings: Config, rows: Mapping[str, splits.Rows], directory: Path, base: Path) -> Learned:
@@ -275,7 +282,7 @@ def _learn(settings: Config, rows: Mapping[str, splits.Rows], directory: Path, b
     plan = _plan(settings, model, len(targets["train"]))
     run_folder.write_json(directory / "layers.json", _show(plan, model))
     tokens = {split: finished.tokenize(model, part.table) for split, part in rows.items()}
-    lengths = token_ids.lengths(tokens["train"])
+    lengths = finished.lengths(model, tokens["train"])
     members = _members(task, targets["train"], facts)
     cut = truncation.measure(lengths, model.preprocessor.room(), members)
     run_folder.write_json(directory / "lengths.json", cut)
@@ -351,7 +358,7 @@ def _weigh(settings: Config, task: Task, facts: Facts, targets: np.ndarray, weig
         SettingError: Labels are to be balanced where a row has not one label.
     """
     training = settings.training
-    if task.kind not in ("label", "rank"):
+    if isinstance(targets, Ragged) or task.kind not in ("label", "rank"):
         for key in ("class_weights", "sampling_exponent"):
             if (value := getattr(training, key)) is not None:
                 raise SettingError(
@@ -360,7 +367,12 @@ def _weigh(settings: Config, task: Task, facts: Facts, targets: np.ndarray, weig
                     f"must not be set with the task {settings.task.name}, whose rows have not one label each",
                     fix="Remove it.",
                 )
-        counts = targets.sum(axis=0) if task.kind == "labels" else np.array([float(len(targets))])
+        if isinstance(targets, Ragged):
+            # The loss of a row is the mean over its words; so each word counts alike.
+            weights = weights * targets.lengths / targets.lengths.mean()
+            counts = np.bincount(targets.flat, minlength=len(facts.labels)).astype(np.float64)
+        else:
+            counts = targets.sum(axis=0) if task.kind == "labels" else np.array([float(len(targets))])
         return Weighed(weights.astype(np.float32), counts, None)
     drawn = imbalance.drawn(targets, training.sampling_exponent)
     by_label = imbalance.class_weights(training.class_weights, drawn, facts.labels)
@@ -374,6 +386,7 @@ def _from_preset(settings: Config, facts: Facts) -> Classifier:
         sha256=settings.backbone.sha256,
         sequence_length=settings.backbone.sequence_length,
         truncation=settings.backbone.truncation,
+        windows=settings.backbone.windows.model_dump() if settings.backbone.windows else None,
         dropout=settings.backbone.model_dump()["dropout"],
         pooling=settings.head.pooling,
         head_settings=settings.head.model_dump(exclude={"pooling"}),
@@ -390,7 +403,12 @@ def _from_preset(settings: Config, facts: Facts) -> Classifier:
 def _members(task: Task, targets: np.ndarray, facts: Facts) -> Iterator[tuple[str, np.ndarray]]:
     """Yield for each label its name, and which rows have it, bool `[rows]`."""
     for index, name in enumerate(facts.labels):
-        yield name, targets[:, index] > 0 if task.kind == "labels" else targets == index
+        if isinstance(targets, Ragged):
+            has = np.zeros(len(targets), bool)
+            has[targets.rows[targets.flat == index]] = True
+            yield name, has
+        else:
+            yield name, targets[:, index] > 0 if task.kind == "labels" else targets == index
 
 
 def _plan(settings: Config, model: Classifier, rows: int) -> Plan:
@@ -482,7 +500,9 @@ def _fit(
     training = settings.training
     ever = {path for phase in plan.phases for path, trains in phase.trains.items() if trains}
     backbone = [v for group in model.groups[:-1] for v in group.variables if v.path in ever]
-    learner = Learner(model.whole if backbone else model.head)
+    # The vectors of words are not kept: there are as many as tokens, and a row of them has no fixed size.
+    whole = bool(backbone) or task.kind == "tags"
+    learner = Learner(model.whole if whole else model.head)
     compiles = training.jit == "on" or (
         training.jit == "auto" and bool(tf.config.list_physical_devices("GPU"))
     )
@@ -513,8 +533,8 @@ def _fit(
         if number:
             _log.info(_title(plan, number))
 
-    batches, validation = _batches(settings, model, tokens, targets, weighed, whole=bool(backbone))
-    if compiles and backbone and not model.preprocessor.is_full:
+    batches, validation = _batches(settings, model, tokens, targets, weighed, whole=whole)
+    if compiles and whole and not model.preprocessor.is_full:
         longest = model.preprocessor.sequence_length
         batches = dataset.pad_to_multiple(batches, _COMPILED, longest)
         validation = dataset.pad_to_multiple(validation, _COMPILED, longest)
@@ -546,7 +566,7 @@ def _batches(
 ) -> tuple[tf.data.Dataset, tf.data.Dataset]:
     """Return the batches to train on, and those to validate on: of tokens, or of kept features."""
     training, pack = settings.training, model.preprocessor.pack
-    lengths = {split: token_ids.lengths(tokens[split]) for split in ("train", "validation")}
+    lengths = {split: finished.lengths(model, tokens[split]) for split in ("train", "validation")}
     if whole:
         rows = dataset.of_tokens(tokens["train"], pack, targets["train"], weighed.rows)
         held_out = dataset.of_tokens(tokens["validation"], pack, targets["validation"])
@@ -636,11 +656,13 @@ def _row_loss(settings: Config, task: Task, weighed: Weighed) -> RowLoss:
             f"must be a loss for the task {settings.task.name}",
             fix=f"They are {', '.join(fitting)}.",
         )
-    return plugins.load("losses", name)(weighed.counts.tolist(), **arguments)
+    loss = plugins.load("losses", name)(weighed.counts.tolist(), **arguments)
+    return losses.of_words(loss) if task.kind == "tags" else loss
 
 
 def _compares_with(loss: str, task: Task) -> bool:
-    return task.kind == plugins.module("losses", loss).OF
+    of = plugins.module("losses", loss).OF
+    return task.kind == of or (task.kind, of) == ("tags", "label")
 
 
 def _answering(
@@ -664,4 +686,8 @@ def _answering(
 
 def _proof_rows(rows: Mapping[str, splits.Rows], names: Iterable[str]) -> list[dict[str, str]]:
     parts = (part.table.select([*names]).slice(0, _PROVE).to_pylist() for part in rows.values())
-    return [row for part in parts for row in part][:_PROVE]
+    return [
+        {name: text if isinstance(text, str) else " ".join(text) for name, text in row.items()}
+        for part in parts
+        for row in part
+    ][:_PROVE]

@@ -113,7 +113,8 @@ def count_shared(rows: pa.Table, others: pa.Table) -> int:
 def _joined(rows: pa.Table) -> pa.ChunkedArray:
     """Return the texts of each row as one text."""
     # `large`, for all texts of a split in one array may have more bytes than 32 bits count.
-    columns = [column.cast(pa.large_string()) for column in rows.columns]
+    texts = (pc.binary_join(c, "\0") if pa.types.is_list(c.type) else c for c in rows.columns)
+    columns = [column.cast(pa.large_string()) for column in texts]
     separator = pa.scalar("\0", pa.large_string())
     return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, separator)
 

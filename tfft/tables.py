@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+_CELL = 120  # characters of a value that are shown
 
 
 def layers(rows: Sequence[Mapping], title: str) -> Table:
@@ -21,6 +24,26 @@ def layers(rows: Sequence[Mapping], title: str) -> Table:
     trainable, frozen = (sum(row[key] for row in rows) for key in ("trainable", "frozen"))
     share = f"{trainable / (trainable + frozen):.2%} train"
     table.add_row("all", f"{trainable:,}", f"{frozen:,}", share)
+    return table
+
+
+def columns(parts: Sequence[tuple[str, str, str]]) -> Table:
+    """Return the table of the columns of a data set: name, part and evidence of each."""
+    table = Table()
+    for heading in ("column", "what it is", "why"):
+        table.add_column(heading)
+    for row in parts:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def rows(shown: Sequence[Mapping]) -> Table:
+    """Return the table of some rows of a data set, long values cut off."""
+    table = Table(show_lines=True)
+    for name in shown[0] if shown else ():
+        table.add_column(Text(name))
+    for row in shown:
+        table.add_row(*(Text(" ".join(str(value).split())[:_CELL]) for value in row.values()))
     return table
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import tensorflow as tf
 from rich.console import Console
 from rich.progress import Progress
@@ -27,15 +28,16 @@ _AT_ONCE = 1024  # rows
 _THREADS = 2  # the operations of a tokenizer run on one core each
 
 Tokenize = Callable[[Mapping[str, tf.Tensor]], tuple[tf.RaggedTensor, ...]]
-"""Named columns of strings `[N]` to the token ids of each text, int32 `[N, (tokens)]`."""
+"""Named columns, strings `[N]` or words `[N, (words)]`, to the token ids of each text, int32
+`[N, (tokens)]`; of words, to their ids and how many of those each word has, `[N, (words)]`."""
 
 
-def of(table: pa.Table, texts: int, tokenize: Tokenize, identity: Mapping[str, Any]) -> tuple[Ragged, ...]:
-    """Return the token ids of all rows, uncut and without special tokens, of each text.
+def of(table: pa.Table, parts: int, tokenize: Tokenize, identity: Mapping[str, Any]) -> tuple[Ragged, ...]:
+    """Return what the tokenizer makes of all rows, uncut and without special tokens: ids of each text.
 
     Args:
-        table: Columns of text, with at least one row.
-        texts: How many texts the tokenizer makes of a row's columns.
+        table: Columns of text or of words, with at least one row.
+        parts: How many arrays the tokenizer makes of a row's columns.
         tokenize: The columns to ids.
         identity: All that the ids depend on besides the table, ready for JSON.
 
@@ -46,8 +48,8 @@ def of(table: pa.Table, texts: int, tokenize: Tokenize, identity: Mapping[str, A
         [identity, fingerprint.of_table(table), _code(), version("tensorflow-text")], sort_keys=True
     )
     key = hashlib.sha256(told.encode()).hexdigest()
-    place = cache.entry("tokens", key, lambda folder: _write(folder, table, texts, tokenize))
-    return tuple(_read(place, number) for number in range(texts))
+    place = cache.entry("tokens", key, lambda folder: _write(folder, table, parts, tokenize))
+    return tuple(_read(place, number) for number in range(parts))
 
 
 def _code() -> str:
@@ -79,11 +81,16 @@ def _write(folder: Path, table: pa.Table, texts: int, tokenize: Tokenize) -> Non
 
 def _tokenized(table: pa.Table, tokenize: Tokenize) -> Iterator[list[tuple[np.ndarray, np.ndarray]]]:
     """Yield ids and lengths of each text of some rows after others, in the order of the rows."""
-    columns = {name: tf.TensorSpec([None], tf.string, name=name) for name in table.column_names}
+    columns = {
+        field.name: tf.RaggedTensorSpec([None, None], tf.string, ragged_rank=1)
+        if pa.types.is_list(field.type)
+        else tf.TensorSpec([None], tf.string, name=field.name)
+        for field in table.schema
+    }
     in_graph = tf.function(tokenize, input_signature=[columns], autograph=False).get_concrete_function()
 
     def work(batch: pa.RecordBatch) -> list[tuple[np.ndarray, np.ndarray]]:
-        given = {name: tf.constant(batch[name].to_pylist(), tf.string) for name in columns}
+        given = {name: _tensor(batch[name]) for name in columns}
         return [(ids.flat_values.numpy(), ids.row_lengths().numpy()) for ids in in_graph(given)]
 
     with ThreadPoolExecutor(_THREADS) as threads:
@@ -94,6 +101,13 @@ def _tokenized(table: pa.Table, tokenize: Tokenize) -> Iterator[list[tuple[np.nd
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def _tensor(column: pa.Array) -> tf.Tensor | tf.RaggedTensor:
+    if not pa.types.is_list(column.type):
+        return tf.constant(column.to_pylist(), tf.string)
+    members = tf.constant(column.flatten().to_pylist(), tf.string)
+    return tf.RaggedTensor.from_row_lengths(members, pc.list_value_length(column).to_numpy().astype(np.int64))
 
 
 def _read(place: Path, number: int) -> Ragged:

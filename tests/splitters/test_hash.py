@@ -84,6 +84,13 @@ def test_the_two_texts_of_a_pair_are_told_apart():
     assert len(set(found)) == 3
 
 
+def test_rows_of_words_are_told_apart():
+    rows = pa.table({"text": pa.array([["a", "bc"], ["ab", "c"], ["abc"], [], ["a", "bc"]])})
+    found = list(hash._hashes(Basis(rows, rows["text"], "tags"), "0 test"))
+    assert len(set(found)) == 4
+    assert found[0] == found[4]
+
+
 @settings(deadline=None)
 @given(texts=TEXTS, more=TEXTS, folds=st.integers(2, 5))
 def test_a_texts_fold_stays_whatever_other_rows_there_are(texts, more, folds):

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from tfft.losses import mean_of_words
 from tfft.regularizers import Batch, Loss, Parts, Regularizer
 
 
@@ -33,6 +34,8 @@ def build(parts: Parts, /, *, alpha: Annotated[float, Field(gt=0)] = 1.0) -> Reg
             loss, logits = inner(Batch(both, labels, weights / 2, batch.share))
             first, second = tf.split(logits, 2, axis=0)
             apart = tf.reduce_sum(difference(first, second), axis=-1)
+            if parts.kind == "tags":
+                apart = mean_of_words(apart, batch.labels)
             return loss + alpha / 4 * tf.reduce_sum(batch.weights * apart), first
 
         return twice
@@ -50,7 +53,8 @@ def build(parts: Parts, /, *, alpha: Annotated[float, Field(gt=0)] = 1.0) -> Reg
         return tf.square(first - second)
 
     difference = {
-        "label": of_softmax, "labels": of_sigmoids, "rank": of_sigmoids, "number": of_numbers
+        "label": of_softmax, "tags": of_softmax, "labels": of_sigmoids, "rank": of_sigmoids,
+        "number": of_numbers,
     }[parts.kind]  # fmt: skip
 
     return Regularizer(loss=around)

@@ -1,6 +1,7 @@
 """Hash: each row's side follows from what it says, whatever other rows there are."""
 
 import hashlib
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -46,13 +47,13 @@ def _hashes(basis: Basis, salt: str) -> Iterator[int]:
     columns = [basis.values] if basis.values is not None else basis.texts.columns
     for row in zip(*(_texts(column) for column in columns), strict=True):
         found = start.copy()
-        for text in row:
+        for text in itertools.chain.from_iterable([part] if isinstance(part, str) else part for part in row):
             coded = text.encode()
             found.update(b"%d:" % len(coded))  # or a pair could be cut elsewhere and be the same
             found.update(coded)
         yield int.from_bytes(found.digest(), "big")
 
 
-def _texts(column) -> Iterator[str]:
+def _texts(column) -> Iterator[str | list[str]]:
     for chunk in column.chunks:
         yield from chunk.to_pylist()

@@ -14,12 +14,14 @@ class Facts:
     Attributes:
         labels: Names in the order of their ids; none where the target is a number.
         rates: Share of the rows that have each label, where a row may have several.
+        scheme: How tags tell entities, as `entities.scheme` has it, where each word has a tag.
         mean: Of a number over the training rows.
         scale: Standard deviation of a number over the training rows.
     """
 
     labels: tuple[str, ...] = ()
     rates: tuple[float, ...] = ()
+    scheme: str = ""
     mean: float = 0.0
     scale: float = 1.0
 
@@ -33,8 +35,8 @@ class Outputs:
         loss: Keras loss of (targets, logits) that validation shows, whatever training minimises.
         metrics: Makes the Keras metrics that are shown during training.
         modes: For each metric and `loss`, whether the higher (`max`) or the lower (`min`) is better.
-        answer: Logits `[N, size]` to the named outputs of the exported model, in
-            TensorFlow operations.
+        answer: Logits `[N, size]` to the named outputs of the exported model, in TensorFlow
+            operations; where each word has a tag, logits `[N, words, size]`, the `Words` and the texts.
         bias: What the logits begin with in training, `[size]`; none begins with zeros.
     """
 
@@ -42,7 +44,7 @@ class Outputs:
     loss: Any
     metrics: Callable[[], list[Any]]
     modes: Mapping[str, str]
-    answer: Callable[[Any], dict[str, Any]]
+    answer: Callable[..., dict[str, Any]]
     bias: Sequence[float] = ()
 
 
@@ -71,19 +73,21 @@ class Task:
     Attributes:
         columns: Names that the columns of the text and of the target have, unless the config says otherwise.
         kind: What a target is: `label`, one of several names; `labels`, any number of them; `rank`, a name
-            among names in an order; `number`. A loss says which it compares with.
+            among names in an order; `number`; `tags`, a name for each word. A loss says which it compares
+            with; one of a label compares tags, too.
         loss: Name of the loss that is trained by, unless the config says otherwise.
         monitor: The value that chooses the best epoch, unless the config says otherwise.
         collect: The training rows' column of targets to their facts. Raises DataError.
         encode: A column of targets, the facts, and the key or file that the rows come from, for the text of
             an error, to an array whose first dimension counts rows: ids int32 `[rows]`, 0 or 1 float32
-            `[rows, labels]`, or float32 `[rows]`. Raises DataError.
+            `[rows, labels]`, or float32 `[rows]`; of tags, `Ragged` int32. Raises DataError.
         outputs: The facts and a decision, None for the plain one, to what the model needs.
         check: Refuses to tune a decision that cannot be tuned, by SettingError: the facts, the targets to
             tune on, and the positive label that the config names, if any.
         tune: Logits, float32 `[rows, size]`, targets, the facts, the positive label and the name of a metric
             to a decision, ready for JSON, and a line that tells it.
         report: Logits, targets, the facts, a decision, a table of the rows' texts and a title to a report.
+        split: Raw texts to their words, where a row is words; None where it is a text.
     """
 
     columns: tuple[str, str]
@@ -96,6 +100,7 @@ class Task:
     check: Callable[[Facts, Any, str | None], None]
     tune: Callable[[Any, Any, Facts, str | None, str], tuple[Any, str]]
     report: Callable[..., Report]
+    split: Callable[[Any], Any] | None = None
 
 
 def undecided(name: str) -> Callable[[Facts, Any, str | None], None]:
