@@ -66,6 +66,7 @@ def test_the_smallest_config_is_completed(folder):
             "sha256": None,
             "sequence_length": 128,
             "truncation": "head",
+            "windows": None,
             "dropout": None,
             "reinitialize_blocks": 0,
         },
