@@ -273,6 +273,8 @@ def write(preview: Mapping[str, Any], path: Path) -> None:
         os.replace(temporary, path)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error}. Choose another place with --html.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _page(preview: Mapping[str, Any]) -> str:

@@ -15,6 +15,8 @@ _TOKENS = 64  # of a row
 _CUT = 16  # tokens that are cut
 _LABELS = 12
 _LABEL = 40  # characters
+_NAME = 20  # characters of a column's name
+_BARS = " ▁▂▃▄▅▆▇█"
 _SETS = 6  # numbers of labels of a row
 # The marks are those of `git diff --word-diff`: a file and a pipe have no colours.
 _CHANGES = {"same": ("", "", ""), "removed": ("[-", "-]", "red"), "added": ("{+", "+}", "green")}
@@ -52,7 +54,7 @@ def _row(row: Mapping[str, Any], pad: str) -> Table:
     for field in row["columns"]:
         value = field["value"]
         grid.add_row(
-            _short(field["column"], _LABEL),
+            _named(field["column"]),
             _short(value, _TEXT) if isinstance(value, str) else _short(", ".join(value), _TEXT),
         )
     grid.add_row("target", f"{row['target']}")
@@ -68,7 +70,7 @@ def _row(row: Mapping[str, Any], pad: str) -> Table:
     count = len(row["tokens"])
     told = Text.assemble(*_pieces(row["tokens"], _TOKENS))
     if row["padding"]:
-        told.append(f"  {row['padding']} x {pad}", "dim")
+        told.append(f"  {row['padding']} x {visible(pad)}", "dim")
     grid.add_row(f"{count} tokens", told)
     if row["cut"]:
         grid.add_row(f"{len(row['cut'])} cut", Text.assemble(*_pieces(row["cut"], _CUT)))
@@ -96,6 +98,10 @@ def _changed(parts: Sequence[Sequence[str]]) -> Text:
     return text
 
 
+def _named(column: str) -> Text:
+    return Text(visible(column if len(column) <= _NAME else f"{column[: _NAME - 1]}…"))
+
+
 def _short(text: str, most: int) -> Text:
     """Return a text as it is, not as rich's markup."""
     if len(text) <= most:
@@ -116,11 +122,18 @@ def _titled(title: str, *shown: RenderableType) -> Group:
     return Group(Text(f"\n{title}", "bold"), *shown)
 
 
+def _bars(counts: Sequence[int]) -> str:
+    """Return a histogram in one line, from the lowest values to the highest; a bin without rows is blank."""
+    highest = max(counts)
+    return "".join(_BARS[-(-count * (len(_BARS) - 1) // highest)] for count in counts)
+
+
 def _target(target: Mapping[str, Any]) -> Group:
     if target["kind"] == "number":
         table = _table("figure", "value")
         for name in ("mean", "standard_deviation", "lowest", "highest"):
             table.add_row(name.replace("_", " "), f"{target[name]:.6g}")
+        table.add_row(_bars(target["histogram"]["counts"]), "")
         return _titled("Target", table)
     labels = target["labels"]
     if target["kind"] != "rank":  # whose order says more
@@ -144,6 +157,7 @@ def _lengths(tokens: Mapping[str, Any], cut: Mapping[str, Any]) -> Group:
     table = _table("of the texts of a row", "tokens")
     for name in ("median", "percentile_95", "percentile_99", "longest"):
         table.add_row(name.replace("_", " "), f"{tokens[name]:,.0f}")
+    table.add_row(_bars(tokens["histogram"]["counts"]), "")
     table.add_row("special tokens beside them", str(tokens["special"]))
     table.add_section()
     table.add_row(
