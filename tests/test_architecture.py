@@ -83,7 +83,7 @@ ALLOWED = {
     "imbalance": {"numbers"},
     "dataset": {"ragged"},
     # It asks the preprocessor what training asks it; its two faces show hidden characters in one way.
-    "data_preview": {"preprocessor", "ragged"},
+    "data_preview": {"augmentations", "preprocessor", "ragged"},
     "data_tables": {"data_preview"},
     "data_page": {"data_preview"},
     # What a loss and a regularizer are is declared by their families.

@@ -192,13 +192,14 @@ WORDS = st.lists(st.sampled_from(["good", "the film", "watching", "Ω", "<b>", "
 @given(
     st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=4),
     st.sampled_from(["head", "tail", "head_and_tail"]),
-    st.sampled_from(["one", "blank", "two"]),
+    st.sampled_from(["one", "blank", "two", "full"]),
     st.integers(5, 12),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_shown_is_what_the_preprocessor_gives(rows, truncation, kind, sequence_length):
     read = ["a", "b"] if kind == "two" else "text"
     made = make(sequence_length, BLANK if kind == "blank" else BERT.frame, read, truncation=truncation)
+    made.is_full = kind == "full"
     names = ["text_a", "text_b"] if kind == "two" else ["text"]
     rows = table(**dict(zip(names, zip(*rows, strict=True), strict=False)))
     fields = {name: tf.constant(rows[name].to_pylist()) for name in names}

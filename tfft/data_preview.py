@@ -19,6 +19,7 @@ import tensorflow as tf
 from rich.console import Console
 from rich.progress import Progress
 
+from tfft.augmentations import Augmentation
 from tfft.preprocessor import Preprocessor
 from tfft.ragged import Ragged
 
@@ -30,9 +31,6 @@ _BINS = 40  # of a histogram, at most
 _CUT = (5, 1, 0)  # per cent of the rows
 _HASHES = 2**63 - 1
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, so that no part of a hash is lost
-
-Augmentation = Callable[[Any, Any], Any]
-"""Strings `[N]` and a seed, `[2]`, to strings `[N]`; as in the folder of that name."""
 
 
 @dataclass(frozen=True)

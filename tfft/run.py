@@ -247,7 +247,7 @@ def preview(settings: Config, name: str, *, split: str, rows: int, page: Path | 
         odds = _weigh(settings, task, facts, targets, finished.row_weights(parts[split])).odds
 
     def batches(lengths: np.ndarray) -> list[np.ndarray]:
-        """Return the rows of each batch, as `_batches` has them: the first epoch of what is trained on."""
+        """Return the rows of each batch of the first epoch or, of rows not trained on, of a pass over all."""
         if split == "train":
             return dataset.plan(
                 lengths, batch_size=training.batch_size, seed=training.seed, epoch=0, odds=odds

@@ -48,8 +48,8 @@ def test_the_console_and_the_page(toy_config, tmp_path, monkeypatch, capsys, cap
     shown = lines(output)
     assert len([line for line in shown if re.match(r"row \d+ of train", line)]) == 3
     assert {"bad 40 50.0%", "good 40 50.0%"} <= set(shown)
-    # Rows of 2 to 10 words and marks, of which all but the special two are whole tokens.
-    assert {"longest 10", "sequence length that cuts at most 0% 12", "all padded to 6 8.9%"} <= set(shown)
+    # Rows have 2 to 10 tokens in turn, so of 80 rows cut at 4, 9 lack two tokens and 9 lack one.
+    assert {"longest 10", "sequence length that cuts at most 0% 12", "all padded to 6 5.6%"} <= set(shown)
     assert max(map(len, output.splitlines())) <= 100
     assert "toy: what the model will see of train" in said(read(page))
     again = call(monkeypatch, capsys, "data", "preview", toy_config, "--rows", 3,
@@ -124,6 +124,40 @@ def test_every_task_pairs_and_templates(tmp_path, tiny_preset, monkeypatch, caps
     for line in told:
         assert line.replace("NUMBER", str(number)) in shown, line
     assert "whose text stands in validation, too 40" in shown
+
+
+def test_batches_are_those_of_training(tmp_path, tiny_preset, monkeypatch, capsys):
+    lengths = [1] * 36 + [8] * 4
+    labels = ["short"] * 36 + ["long"] * 4
+    with open(tmp_path / "rows.csv", "w", encoding="utf-8") as stream:
+        stream.write("text,label,sure\n")
+        stream.writelines(
+            f"{' '.join(['good'] * length)},{label},0.5\n"
+            for length, label in zip(lengths, labels, strict=True)
+        )
+    file = str(tmp_path / "rows.csv")
+    data = {"train": file, "validation": file, "weight_column": "sure"}
+    path = config(tmp_path, tiny_preset, data, training={"batch_size": 4})
+
+    def padding(*arguments):
+        code, output, errors = call(monkeypatch, capsys, "data", "preview", path, "--rows", 1, *arguments)
+        assert code == 0, errors
+        shown = lines(output)
+        assert ("sure 0.5" in shown) == ("validation" not in arguments)
+        (made,) = [line for line in shown if line.startswith("as they are made")]
+        widths = [line for line in shown if line.startswith("of those made, 9 to 12")]
+        return made, widths
+
+    # 36 rows of 3 tokens and 4 of 10, in batches of 4 that none shares.
+    made = "as they are made, of like length 10 0.0%"
+    assert padding() == (made, ["of those made, 9 to 12 tokens wide 1 4 0.0%"])
+    assert padding("--split", "validation") == (made, ["of those made, 9 to 12 tokens wide 1 4 0.0%"])
+    # XLA wants multiples of 32, of which sequence length 12 leaves 12.
+    compiled = f"as they are made, of like length 10 {1 - (36 * 3 + 4 * 10) / (40 * 12):.1%}"
+    assert padding("--set", "training.jit=on")[0] == compiled
+    # All labels are drawn equally often: about half of the rows are long.
+    _, (drawn,) = padding("--set", "training.sampling_exponent=0")
+    assert int(drawn.split()[-2]) > 10
 
 
 @pytest.mark.parametrize("name", ["RobertaBackbone", "XLMRobertaBackbone"])

@@ -43,9 +43,9 @@ def command():
 def preview(config, overrides, split, rows, page):
     """Show what the model will see of CONFIG's rows, without training.
 
-    Some rows from the file to the token ids; then, of the whole split, labels,
-    lengths, what is cut, padding, unknown tokens, unusual characters, and
-    texts that stand twice.
+    Some rows from the file to the token ids, padded as if they were one batch;
+    then, of the whole split, labels, lengths, what is cut, padding, unknown
+    tokens, unusual characters, and texts that stand twice.
 
     \b
     Example:
