@@ -50,7 +50,7 @@ def examples(made, rows, **changes):
         {name: name for name in rows.column_names},
         **changes,
     )
-    assert json.loads(json.dumps(found)) == json.loads(json.dumps(found, allow_nan=False))
+    json.dumps(found, allow_nan=False)  # ready for it
     return found
 
 
@@ -291,6 +291,7 @@ def test_lengths_by_hand():
 
 
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=400))
+@settings(deadline=None)
 def test_a_sequence_length_is_the_least_that_cuts_no_more_than_it_says(lengths):
     found = data_preview.token_lengths(np.array(lengths), make(16))
     histogram = found["histogram"]
@@ -345,6 +346,7 @@ def test_a_model_without_a_mask_pads_every_row_to_the_sequence_length():
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=60), st.integers(1, 9))
+@settings(deadline=None)
 def test_padding_is_that_of_the_tensors(lengths, batch_size):
     made, lengths = make(16), np.array(lengths)
     batches = dataset.plan(lengths, batch_size=batch_size, seed=0, epoch=0)
@@ -518,9 +520,7 @@ def test_hashes_are_equal_where_both_texts_are(pairs):
     hashes = data_preview.text_hashes(made, table(text_a=first, text_b=second))
     assert hashes.dtype == np.uint64
     assert len(set(hashes.tolist())) == len(set(pairs))
-    assert {pair: key for pair, key in zip(pairs, hashes.tolist(), strict=True)} == dict(
-        zip(pairs, hashes.tolist(), strict=True)
-    )
+    assert len({*zip(pairs, hashes.tolist(), strict=True)}) == len(set(pairs))
 
 
 def test_hashes_do_not_depend_on_the_chunks_nor_on_the_preparation(monkeypatch):
@@ -542,11 +542,13 @@ def test_what_cannot_be_seen_is_written_out():
 
 
 @given(st.text(max_size=200))
+@settings(deadline=None)
 def test_visible_text_has_no_control_characters(text):
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", data_preview.visible(text))
 
 
 @given(st.text(alphabet="ab .&;\n", max_size=60), st.text(alphabet="ab .&;\n", max_size=60))
+@settings(deadline=None)
 def test_changes_hold_both_texts(before, after):
     parts = data_preview._changes(before, after)
     assert "".join(text for kind, text in parts if kind != "added") == before

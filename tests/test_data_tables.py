@@ -6,7 +6,7 @@ import io
 import pytest
 from rich.console import Console
 
-from tests.test_data_page import NASTY, PREVIEW
+from tests.test_data_page import PREVIEW
 from tfft import data_tables
 
 
@@ -112,8 +112,3 @@ def test_numbers_and_byte_pairs():
     assert "standard deviation" in shown
     assert " ▁▄█" in shown
     assert "Unknown tokens: none can be; every byte has a token" in shown
-
-
-def test_nasty_text_is_what_the_tests_of_the_page_have():
-    assert "<script>" in NASTY
-    assert "]]>" in NASTY
