@@ -101,6 +101,10 @@ ALLOWED = {
     # Weights, too, are numbers in text.
     "imbalance": {"numbers"},
     "dataset": {"ragged"},
+    # It asks the preprocessor what training asks it; its two faces show hidden characters in one way.
+    "data_preview": {"augmentations", "preprocessor", "ragged"},
+    "data_tables": {"data_preview"},
+    "data_page": {"data_preview"},
     # What a loss and a regularizer are is declared by their families.
     "learner": {"losses", "regularizers"},
 }

@@ -38,6 +38,16 @@ def test_pairs_are_joined_in_the_order_of_the_merges():
     assert pieces(["aaa"], merges=("a a",)) == [["aa", "a"]]
 
 
+def test_tokens_are_spelt_as_the_text_that_they_are_of():
+    tokenizer, _ = make(merges=("g o", "Ġ go", "Ã ©"), more=("<|end 好|>",))
+    ids = tokenizer.tokenize(tf.constant(["go go é 好"])).to_list()[0]
+    # The bytes of 好 are no merge here, so none of the three is a character.
+    assert tokenizer.spell(ids) == ["go", " go", " ", "é", " ", r"\xe5", r"\xa5", r"\xbd"]
+    assert tokenizer.spell([tokenizer.id_of("<|end 好|>")]) == ["<|end 好|>"]
+    assert tokenizer.spell([]) == []
+    assert tokenizer.unknown is None
+
+
 def test_no_rows_give_no_rows():
     assert make()[0].tokenize(tf.constant([], tf.string)).to_list() == []
 

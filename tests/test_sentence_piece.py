@@ -46,6 +46,22 @@ def test_fairseq_numbers_the_pieces_one_higher(tmp_path):
     assert 3 in ids(tokenizer, text)[0]
 
 
+@pytest.mark.parametrize(
+    "name", ["LlamaBackbone", "DebertaV3Backbone", "AlbertBackbone", "XLMRobertaBackbone"]
+)
+def test_pieces_are_spelt_and_the_unknown_one_is_told(tmp_path, name):
+    tokenizer = read(tmp_path, name, is_fairseq=name == "XLMRobertaBackbone")
+    library = sentencepiece.SentencePieceProcessor(model_proto=tokenizer.files["vocabulary.spm"])
+    text = "the film was good Ω"
+    found = ids(tokenizer, text)[0]
+    pieces = [library.id_to_piece(number) for number in library.encode(text)]
+    assert tokenizer.spell(found) == pieces
+    assert pieces[found.index(tokenizer.unknown)] == library.id_to_piece(library.unk_id())
+    for token in ("<s>", "</s>") if name in ("LlamaBackbone", "XLMRobertaBackbone") else ("[CLS]", "[SEP]"):
+        assert tokenizer.spell([tokenizer.id_of(token)]) == [token]
+    assert tokenizer.spell([]) == []
+
+
 def test_albert_lowers_the_case_of_an_uncased_vocabulary_and_strips_accents(tmp_path):
     tokenizer = read(tmp_path, "AlbertBackbone", is_albert=True)
     assert tokenizer.settings == {"is_albert": True, "is_uncased": True, "is_fairseq": False}

@@ -30,6 +30,13 @@ def test_words_pieces_and_punctuation():
     ]
 
 
+def test_pieces_are_spelt_and_the_unknown_one_is_told():
+    made = Tokenizer(VOCABULARY, UNCASED)
+    ids = made.tokenize(tf.constant(["Watching Ω"])).to_list()[0]
+    assert made.spell(ids) == ["watch", "##ing", "[UNK]"]
+    assert made.spell([made.unknown]) == ["[UNK]"]
+
+
 def test_empty_and_blank_texts_have_no_tokens():
     assert pieces(["", "  \t\n", "\u200b\u00ad"]) == [[], [], []]
 

@@ -241,6 +241,23 @@ class Tokenizer(tf.Module):
         """Return the id of a special token, None if there is none."""
         return self._content.vocabulary.get(token)
 
+    @property
+    def unknown(self) -> None:
+        """None, for every byte has a token."""
+        return None
+
+    def spell(self, ids: Sequence[int]) -> list[str]:
+        r"""Return the texts of tokens; bytes that are no whole character are written as in \xe4."""
+        bytes_of = {letter: bytes([number]) for number, letter in enumerate(_byte_letters())}
+        tokens = {number: token for token, number in self._content.vocabulary.items()}
+        spelt = []
+        for number in ids:
+            token = tokens[number]
+            if bytes_of.keys() >= set(token):  # a special token need not be written so
+                token = b"".join(map(bytes_of.__getitem__, token)).decode(errors="backslashreplace")
+            spelt.append(token)
+        return spelt
+
     def _split(self, text: tf.Tensor) -> tf.RaggedTensor:
         """Return the words, strings `[N, (words)]`."""
         words = tf.RaggedTensor.from_row_lengths(text, tf.ones_like(text, tf.int64), validate=False)

@@ -21,6 +21,7 @@ class Tokenizer(Protocol):
     Attributes:
         settings: What `restore` of its file needs besides the files, ready for JSON.
         files: What `restore` reads, by the names of the files.
+        unknown: Id of the token for what has none, None where every text has its tokens.
     """
 
     @property
@@ -29,11 +30,17 @@ class Tokenizer(Protocol):
     @property
     def files(self) -> Mapping[str, bytes]: ...
 
+    @property
+    def unknown(self) -> int | None: ...
+
     def tokenize(self, text: tf.Tensor) -> tf.RaggedTensor:
         """Return the ids of all tokens, int32 `[N, (tokens)]`, of strings `[N]`."""
 
     def id_of(self, token: str) -> int | None:
         """Return the id of a special token, None if there is none."""
+
+    def spell(self, ids: Sequence[int]) -> list[str]:
+        """Return the text of each token, for people to read."""
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import tensorflow as tf
+from rich.console import Group
 
 from tfft import (
     classifier,
     config,
     cross_validation,
+    data_page,
+    data_preview,
+    data_tables,
     dataset,
     finished,
     fit,
@@ -26,6 +30,7 @@ from tfft import (
     learning_rates,
     lora,
     losses,
+    numbers,
     phases,
     plugins,
     rates_plot,
@@ -351,6 +356,106 @@ def rates(settings: Config, plot: Path) -> str:
     )
 
 
+def preview(settings: Config, name: str, *, split: str, rows: int, page: Path | None) -> Group:
+    """Show what the model will see of a split.
+
+    Args:
+        settings: What `config.read` returned.
+        name: Of the config.
+        split: `train`, `validation` or `test`.
+        rows: How many are shown one by one.
+        page: File for an HTML page that shows it, too; None for none.
+
+    Returns:
+        All of it for the console, as of rich.
+
+    Raises:
+        TfftError: Something that the user gave cannot work, or the page exists; no page is left behind.
+    """
+    if page is not None:
+        data_page.check(page)
+    task = finished.task_of(settings)
+    if task.split or settings.backbone.windows:
+        raise SettingError(
+            "task" if task.split else "backbone.windows",
+            settings.task.name if task.split else settings.backbone.windows,
+            "must be one whose row is one row of tokens, to be previewed",
+            fix="Train, and look at lengths.json of the run.",
+        )
+    training = settings.training
+    parts = finished.read_splits(settings)
+    if split not in parts:
+        raise SettingError(
+            "--split", split, "must be a split of the config", fix=f"It has {', '.join(parts)}."
+        )
+    table = parts[split].table
+    facts = task.collect(parts["train"].table["label"])
+    targets = task.encode(table["label"], facts, f"data.{split}")
+    model = _from_preset(settings, facts)
+    preprocessor = model.preprocessor
+    tokens = finished.tokenize(model, table)
+    lengths = finished.lengths(model, tokens)
+    odds = None
+    if split == "train":
+        odds = _weigh(settings, task, facts, targets, finished.row_weights(parts[split])).odds
+
+    def batches(lengths: np.ndarray) -> list[np.ndarray]:
+        """Return the rows of each batch of the first epoch or, of rows not trained on, of a pass over all."""
+        if split == "train":
+            return dataset.plan(
+                lengths, batch_size=training.batch_size, seed=training.seed, epoch=0, odds=odds
+            )
+        return dataset.in_order(lengths, batch_size=training.batch_size)[0]
+
+    columns = {**preprocessor.read.columns, "label": settings.data.label_column or task.columns[1]}
+    if settings.data.weight_column is not None:
+        columns["weight"] = settings.data.weight_column
+    found = {
+        "name": name,
+        "split": split,
+        "preset": settings.backbone.preset,
+        "pad": preprocessor.tokenizer.spell([preprocessor.frame.pad])[0],
+        "rows": table.num_rows,
+        "bad_rows": parts[split].source["bad_rows"],
+        "target": data_preview.targets(
+            task.kind, facts.labels, numbers.read(table["label"]) if task.kind == "number" else targets
+        ),
+        "tokens": data_preview.token_lengths(lengths, preprocessor),
+        "cut": truncation.measure(lengths, preprocessor.room(), _members(task, targets, facts)),
+        "padding": data_preview.padding(
+            lengths,
+            preprocessor,
+            batches(lengths),
+            batches(np.zeros_like(lengths)),  # no sorting
+            _COMPILED if _compiles(settings) else 1,
+        ),
+        "unknown": data_preview.unknown(preprocessor, table, tokens, training.seed),
+        "characters": data_preview.characters(preprocessor, table),
+        "repeated": data_preview.repeated(
+            {name: data_preview.text_hashes(preprocessor, part.table) for name, part in parts.items()}, split
+        ),
+        "examples": data_preview.examples(
+            preprocessor,
+            table,
+            data_preview.sample(table.num_rows, rows, training.seed),
+            targets,
+            columns,
+            augmentations=(),  # of the training split, as soon as a config names some
+            seed=training.seed,
+        ),
+    }
+    if page is not None:
+        data_page.write(found, page)
+        _log.info(f"Page: {page}")
+    return data_tables.shown(found)
+
+
+def _compiles(settings: Config) -> bool:
+    """Return whether XLA compiles the training step."""
+    chosen = settings.training.jit
+    return chosen == "on" or (chosen == "auto" and bool(tf.config.list_physical_devices("GPU")))
+
+
 def _weigh(settings: Config, task: Task, facts: Facts, targets: np.ndarray, weights: np.ndarray) -> Weighed:
     """Return what the training rows weigh, and how often they are drawn.
 
@@ -503,9 +608,7 @@ def _fit(
     # The vectors of words are not kept: there are as many as tokens, and a row of them has no fixed size.
     whole = bool(backbone) or task.kind == "tags"
     learner = Learner(model.whole if whole else model.head)
-    compiles = training.jit == "on" or (
-        training.jit == "auto" and bool(tf.config.list_physical_devices("GPU"))
-    )
+    compiles = _compiles(settings)
     optimizer = _learn_by(settings, task, model, learner, plan, backbone, weighed, compiles)
     # Built before the first step, or the step is traced twice: once to make the slots.
     learner.optimizer.build([variable for variable in learner.weights if variable.path in ever])

@@ -16,10 +16,11 @@ control symbols.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
 from google.protobuf.message import DecodeError
@@ -98,6 +99,16 @@ class Tokenizer(tf.Module):
         """What `restore` reads, by the names of the files."""
         return {"vocabulary.spm": self._proto}
 
+    @property
+    def unknown(self) -> int:
+        """Id of the piece for characters that have none."""
+        # Not at the head, as below. The file may spell the piece as it likes.
+        from sentencepiece import SentencePieceProcessor
+
+        if self._is_fairseq:
+            return _FAIRSEQ["<unk>"]
+        return SentencePieceProcessor(model_proto=self._proto).unk_id()
+
     def tokenize(self, text: tf.Tensor) -> tf.RaggedTensor:
         """Return the ids of all pieces, int32 `[N, (tokens)]`, of strings `[N]`."""
         text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="ignore")
@@ -120,6 +131,17 @@ class Tokenizer(tf.Module):
         found = self._pieces.string_to_id(tf.constant([token]))
         spelt = self._pieces.id_to_string(found)[0].numpy().decode()
         return int(found[0]) if spelt == token else None
+
+    def spell(self, ids: Sequence[int]) -> list[str]:
+        """Return the pieces of ids; a word starts with ▁."""
+        numbers = np.array(ids, np.int32)
+        special = {number: token for token, number in _FAIRSEQ.items()} if self._is_fairseq else {}
+        in_file = np.maximum(numbers - 1, 0) if self._is_fairseq else numbers
+        pieces = self._pieces.id_to_string(tf.constant(in_file)).numpy()
+        return [
+            special.get(number, piece.decode())
+            for number, piece in zip(numbers.tolist(), pieces, strict=True)
+        ]
 
 
 def _without_special_text(proto: bytes) -> tuple[bytes, str]:

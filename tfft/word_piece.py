@@ -125,9 +125,18 @@ class Tokenizer(tf.Module):
         """What `restore` reads, by the names of the files."""
         return {"vocabulary.txt": "".join(f"{piece}\n" for piece in self.vocabulary).encode()}
 
+    @property
+    def unknown(self) -> int:
+        """Id of the token for a word of which the vocabulary lacks a piece."""
+        return self.vocabulary.index("[UNK]")
+
     def id_of(self, token: str) -> int | None:
         """Return the id of a special token, None if there is none."""
         return self.vocabulary.index(token) if token in self.vocabulary else None
+
+    def spell(self, ids: Sequence[int]) -> list[str]:
+        """Return the word pieces of ids; what goes on with a word starts with ##."""
+        return [self.vocabulary[number] for number in ids]
 
     def tokenize(self, text: tf.Tensor) -> tf.RaggedTensor:
         """Return the ids of all word pieces, int32 `[N, (tokens)]`, of strings `[N]`.
