@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import tfft
 from tests.conftest import FILLERS
-from tfft.errors import SettingError
+from tfft.errors import DataError, SettingError
 
 pytestmark = pytest.mark.usefixtures("unproved")
 
@@ -259,3 +259,63 @@ def test_windows_read_a_text_to_its_end(tmp_path, tiny_preset):
     lengths = json.loads((run.directory / "lengths.json").read_text(encoding="utf-8"))
     assert (lengths["room"], lengths["cut"]) == (16, 0)
     assert tfft.evaluate(run.directory) == run.figures["test"]
+
+
+def test_tags_with_all_that_may_be_laid_around_training(tmp_path, tiny_preset):
+    rows = tagged(random.Random(0), 40)
+    config = written(tmp_path, tiny_preset, "rows.jsonl", ("tokens", "tags"), rows, source="jsonl")
+    common = ["task=token_classification", "backbone.dropout=0", "head.dropout=0", "training.epochs=2"]
+    plain = tfft.train(config, common)
+    pieces = tfft.train(
+        config, [*common, "training.micro_batch_size=5", f"run.directory={tmp_path / 'pieces'}"]
+    )
+    # The update is that of the whole batch, whatever the lengths of the rows.
+    assert pieces.figures["test"]["loss"] == pytest.approx(plain.figures["test"]["loss"], rel=1e-3)
+    around = ["loss=focal", "regularizers=[r_drop]", "freeze=all_but_biases", "training.jit=on"]
+    other = tfft.train(config, [*common, *around, f"run.directory={tmp_path / 'around'}"])
+    assert other.figures["test"]["loss"] != plain.figures["test"]["loss"]
+    frozen = tfft.train(config, [*common, "freeze=all", f"run.directory={tmp_path / 'frozen'}"])
+    assert frozen.figures["test"]["loss"] < np.log(4) * 1.2
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["data.text_column=[tokens, tags2]"], r"data\.text_column.*must be the name of one column of words"),
+        (["head.pooling=cls"], r"head\.pooling.*must be auto with the task token_classification"),
+        (["backbone.truncation=tail"], r"backbone\.truncation.*must be head with the task"),
+        (["backbone.windows={}"], r"backbone\.windows.*must be null with the task"),
+        (["training.class_weights=balanced"], r"training\.class_weights.*rows have not one label each"),
+        (["threshold={}"], r"threshold.*must not be set with a task that decides nothing"),
+        (["loss=huber"], r"loss.*must be a loss for the task token_classification"),
+    ],
+)
+def test_what_has_no_effect_on_tags_is_refused(tmp_path, tiny_preset, settings, message):
+    rows = [(words, tags, tags) for words, tags in tagged(random.Random(0), 20)]
+    config = written(tmp_path, tiny_preset, "rows.jsonl", ("tokens", "tags", "tags2"), rows, source="jsonl")
+    with pytest.raises(SettingError, match=message):
+        tfft.train(config, ["task=token_classification", *settings])
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_row_without_a_tag_for_each_word_is_told(tmp_path, tiny_preset):
+    rows = [*tagged(random.Random(0), 20), (["good", "film"], ["B-praise"])]
+    config = written(tmp_path, tiny_preset, "rows.jsonl", ("tokens", "tags"), rows, source="jsonl")
+    with pytest.raises(
+        DataError, match=r"row 21 has 2 words and 1 tags; expected one tag for each word \(1 such"
+    ):
+        tfft.train(config, ["task=token_classification"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [(["task=token_classification"], "task"), (["backbone.windows={}"], r"backbone\.windows")],
+)
+def test_a_preview_of_words_or_windows_is_refused(tmp_path, tiny_preset, settings, key):
+    rows = tagged(random.Random(0), 20)
+    config = written(tmp_path, tiny_preset, "rows.jsonl", ("tokens", "tags"), rows, source="jsonl")
+    from tfft import run
+    from tfft.config import read
+
+    with pytest.raises(SettingError, match=rf"^{key}: must be one whose row is one row of tokens"):
+        run.preview(read(config, settings), "toy", split="train", rows=1, page=None)
