@@ -7,6 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+# No test may fail because the machine is slow.
+settings.register_profile("tfft", deadline=None)
+settings.load_profile("tfft")
 
 VOCABULARY = [
     "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "a", "was", "is", "film", "plot", "actor", "scene",

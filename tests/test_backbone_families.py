@@ -36,6 +36,7 @@ SETTINGS = {
     "inputs": inputs.read("text"),
     "preparation": [],
     "truncation": "head",
+    "windows": None,
     "reinitialize_blocks": 0,
     "lora_settings": None,
     "precision": "float32",

@@ -107,7 +107,7 @@ def test_reinitialized_blocks_lose_the_pretrained_weights_and_others_keep_them(t
             head_settings={"hidden_layers": [], "activation": "gelu", "dropout": 0.1, "initializer": "zeros"},
             task={"name": "text_classification"}, facts=Facts(("a", "b")), inputs=inputs.read("text"),
             preparation=[],
-            truncation="head", reinitialize_blocks=blocks,
+            truncation="head", windows=None, reinitialize_blocks=blocks,
             lora_settings=None, precision="float32",
         )  # fmt: skip
         return {group.name: [np.array(v) for v in group.variables] for group in model.groups}
