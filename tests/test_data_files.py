@@ -46,7 +46,7 @@ def source_of(name: str, content: str | bytes) -> dict:
     [
         ("a.csv", CSV, {"name": "delimited"}),
         ("a.tsv", CSV.replace(",", "\t"), {"name": "delimited"}),
-        ("a.csv.gz", gzip.compress(CSV.encode()), {"name": "delimited"}),
+        ("a.csv.gz", gzip.compress(CSV.encode(), mtime=0), {"name": "delimited"}),
         ("a.tsv.bz2", bz2.compress(CSV.replace(",", "\t").encode()), {"name": "delimited"}),
         ("a.csv", CSV.replace(",", ";"), {"name": "delimited", "delimiter": ";"}),
         ("a.csv", CSV.replace(",", "\t"), {"name": "delimited", "delimiter": "\t"}),
@@ -142,7 +142,7 @@ def test_a_file_that_is_not_there(folder):
 )
 def test_files_of_other_splits_lie_beside(folder, there, named, name, validation, test):
     for file in there:
-        write(file, gzip.compress(CSV.encode()) if file.endswith(".gz") else CSV)
+        write(file, gzip.compress(CSV.encode(), mtime=0) if file.endswith(".gz") else CSV)
     found = data_files.find(named)
     assert (found.name, found.train, found.validation, found.test) == (name, named, validation, test)
 
