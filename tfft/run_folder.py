@@ -52,13 +52,10 @@ def new(directory: Path) -> Iterator[Path]:
     Raises:
         RunError: The folder exists.
     """
-    _make(directory)
-    (directory / WEIGHTS).parent.mkdir()
-    with _logged(directory) as logger:
+    with _begun(directory) as logger:
         try:
-            write_json(directory / "status.json", {"status": "training"})
+            (directory / WEIGHTS).parent.mkdir()
             yield directory
-            write_json(directory / "status.json", {"status": "finished"})
         except BaseException as error:
             if not (directory / WEIGHTS).exists():
                 shutil.rmtree(directory)
@@ -78,12 +75,9 @@ def several(directory: Path) -> Iterator[Path]:
     Raises:
         RunError: The folder exists.
     """
-    _make(directory)
-    with _logged(directory) as logger:
+    with _begun(directory) as logger:
         try:
-            write_json(directory / "status.json", {"status": "training"})
             yield directory
-            write_json(directory / "status.json", {"status": "finished"})
         except BaseException:
             shutil.rmtree(directory)
             logger.info(f"Nothing is kept of a cross-validation that did not end: {directory} is gone again")
@@ -93,11 +87,18 @@ def several(directory: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def fold(directory: Path) -> Iterator[Path]:
     """Make the folder of a run inside that of `several`, which answers for what goes wrong."""
-    _make(directory)
-    (directory / WEIGHTS).parent.mkdir()
-    with _logged(directory):
-        write_json(directory / "status.json", {"status": "training"})
+    with _begun(directory):
+        (directory / WEIGHTS).parent.mkdir()
         yield directory
+
+
+@contextlib.contextmanager
+def _begun(directory: Path) -> Iterator[logging.Logger]:
+    """Make a folder that keeps what is logged, and that tells when the block has ended well."""
+    _make(directory)
+    with _logged(directory) as logger:
+        write_json(directory / "status.json", {"status": "training"})
+        yield logger
         write_json(directory / "status.json", {"status": "finished"})
 
 
