@@ -78,3 +78,10 @@ def test_many_unknown_labels_are_counted_and_cut_after_five(strange, shown):
 
 def test_labels_of_very_many_digits_are_ordered_as_text():
     assert labels.collect(pa.chunked_array([["9" * 5000, "10"]])) == ("10", "9" * 5000)
+
+
+def test_rates_are_those_of_the_encoded_sets():
+    sets = pa.chunked_array([pa.array([["a", "b", "a"], [], ["b"]], pa.list_(pa.string())), [["c", "b"]]])
+    found = labels.rates(sets, ["a", "b", "c"], "x")
+    assert found.tolist() == [0.25, 0.75, 0.25]
+    np.testing.assert_array_equal(found, labels.encode_sets(sets, ["a", "b", "c"], "x").mean(axis=0))

@@ -74,7 +74,25 @@ def encode_sets(sets: pa.ChunkedArray, known: Sequence[str], where: str) -> np.n
         DataError: A label does not occur in the training rows.
     """
     has = np.zeros((len(sets), len(known)), np.float32)
-    ids = encode(flat(sets), known, where)
-    lengths = pc.list_value_length(sets).to_numpy()
-    has[np.repeat(np.arange(len(sets)), lengths), ids] = 1
+    rows, ids = _members(sets, known, where)
+    has[rows, ids] = 1
     return has
+
+
+def rates(sets: pa.ChunkedArray, known: Sequence[str], where: str) -> np.ndarray:
+    """Return the share of the rows that have each label, float64 `[labels]`, without an array of all pairs.
+
+    Args:
+        sets: As in `encode_sets`, as are the others.
+        known: As in `encode_sets`.
+        where: As in `encode_sets`.
+    """
+    rows, ids = _members(sets, known, where)
+    each_once = np.unique(rows * len(known) + ids)  # a row may name a label twice
+    return np.bincount(each_once % len(known), minlength=len(known)) / len(sets)
+
+
+def _members(sets: pa.ChunkedArray, known: Sequence[str], where: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the row and the id of each label of all rows."""
+    lengths = pc.list_value_length(sets).to_numpy()
+    return np.repeat(np.arange(len(sets)), lengths), encode(flat(sets), known, where)

@@ -39,8 +39,7 @@ def _collect(column: Any) -> Facts:
     from tfft import labels
 
     names = labels.collect(labels.flat(column))
-    counts = labels.encode_sets(column, names, "data.train").sum(axis=0)
-    return Facts(names, rates=tuple((counts / len(column)).tolist()))
+    return Facts(names, rates=tuple(labels.rates(column, names, "data.train").tolist()))
 
 
 def _encode(column: Any, facts: Facts, where: str) -> Any:
