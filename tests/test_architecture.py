@@ -134,6 +134,7 @@ ALLOWED_IN_FOLDERS = {
         "evaluation_of_numbers",
         "evaluation_of_tags",
         "labels",
+        "micro_f1",
         "numbers",
         "ragged",
         "tasks",

@@ -52,28 +52,19 @@ def _outputs(facts: Facts, decision: Any) -> Outputs:
     import keras
     import tensorflow as tf
 
+    from tfft.micro_f1 import MicroF1
+
     names = tf.constant([*facts.labels])
     # A label that all rows have would begin, and stay, at infinity.
     rates = [min(rate, 0.999) for rate in facts.rates]
     lowest = tf.constant(decision or [0.0] * len(facts.labels), tf.float32)  # margins: logits
 
-    class F1Micro(keras.metrics.Metric):
+    class F1Micro(MicroF1):
         """F1 of all pairs of a row and a label together, at one half."""
 
-        def __init__(self, name):
-            super().__init__(name=name)
-            self.hits, self.answers, self.truths = (
-                self.add_weight(name=part, initializer="zeros") for part in ("hits", "answers", "truths")
-            )
-
         def update_state(self, targets, logits, sample_weight=None):
-            answers = tf.cast(logits >= 0, tf.float32)
-            self.hits.assign_add(tf.reduce_sum(answers * targets))
-            self.answers.assign_add(tf.reduce_sum(answers))
-            self.truths.assign_add(tf.reduce_sum(targets))
-
-        def result(self):
-            return tf.math.divide_no_nan(2 * self.hits, self.answers + self.truths)
+            answers, truths = logits >= 0, targets > 0
+            self.count(right=answers & truths, answers=answers, truths=truths)
 
     def answer(logits: Any) -> dict[str, Any]:
         probabilities = tf.nn.sigmoid(logits)

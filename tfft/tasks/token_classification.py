@@ -79,18 +79,13 @@ def _outputs(facts: Facts, decision: Any) -> Outputs:
     import tensorflow as tf
 
     from tfft import entity_marks
+    from tfft.micro_f1 import MicroF1
 
     names = tf.constant([*facts.labels])
     is_entity = facts.scheme != "plain"
 
-    class F1Micro(keras.metrics.Metric):
+    class F1Micro(MicroF1):
         """F1 of the entities of all rows so far; of tags without entities, the share of right ones."""
-
-        def __init__(self, name):
-            super().__init__(name=name)
-            self.right, self.answers, self.truths = (
-                self.add_weight(name=part, initializer="zeros") for part in ("right", "answers", "truths")
-            )
 
         def update_state(self, ids, logits, sample_weight=None):
             answers = tf.where(ids >= 0, tf.argmax(logits, axis=-1, output_type=ids.dtype), -1)
@@ -100,15 +95,7 @@ def _outputs(facts: Facts, decision: Any) -> Outputs:
                 is_alike = (true.kinds == found.kinds) & (true.lengths == found.lengths)
             else:
                 is_true, is_found, is_alike = ids >= 0, answers >= 0, ids == answers
-            for count, which in (
-                (self.right, is_true & is_found & is_alike),
-                (self.answers, is_found),
-                (self.truths, is_true),
-            ):
-                count.assign_add(tf.reduce_sum(tf.cast(which, tf.float32)))
-
-        def result(self):
-            return tf.math.divide_no_nan(2 * self.right, self.answers + self.truths)
+            self.count(right=is_true & is_found & is_alike, answers=is_found, truths=is_true)
 
     class WordAccuracy(keras.metrics.Mean):
         """Share of the words whose tag is right."""
