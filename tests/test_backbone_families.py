@@ -191,7 +191,8 @@ def test_the_exports_answer_alike_in_one_clean_process():
         "    sys.argv, sys.stdin = ['probe', folder], io.StringIO(columns)\n"
         "    with contextlib.redirect_stdout(io.StringIO()) as out:\n"
         "        main()\n"
-        "    answers.append(json.loads(out.getvalue())['probabilities'])\n"
+        "    batches = json.loads(out.getvalue())\n"
+        "    answers.append([row for batch in batches for row in batch['probabilities']])\n"
         "json.dump(answers, sys.stdout)\n"
     )
     done = subprocess.run(

@@ -132,4 +132,5 @@ def test_every_loss_is_finite_and_that_of_each_row_alone(name):
 
 def test_every_kind_of_target_has_a_loss():
     kinds = {plugins.load("tasks", name)().kind for name in plugins.names("tasks")}
-    assert {plugins.module("losses", name).OF for name in plugins.names("losses")} == kinds
+    of_words = {"tags"}  # a tag is the label of a word, so its losses are those of labels
+    assert {plugins.module("losses", name).OF for name in plugins.names("losses")} == kinds - of_words
