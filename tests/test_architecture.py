@@ -9,7 +9,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "tfft"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 STEPS = {file.stem for file in PACKAGE.glob("[a-z]*.py")} - {"run", "setting_problems", "yaml_file"} | {
-    "callbacks", "losses", "preparation", "regularizers", "sources", "splitters", "tasks", "unfreezing"
+    "augmentations", "callbacks", "losses", "preparation", "regularizers", "sources", "splitters", "tasks",
+    "unfreezing",
 }  # fmt: skip
 
 # What a file may import from tfft besides errors, each with its reason.

@@ -3,6 +3,7 @@
 import functools
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import tensorflow as tf
 from hypothesis import given
@@ -48,6 +49,28 @@ def test_rows_of_like_length_stand_together():
     )
     assert lengths.sum() <= padded < 1.1 * lengths.sum()
     assert at_random > 1.6 * lengths.sum()
+
+
+def test_texts_are_encoded_batch_by_batch_each_with_a_seed_of_its_own():
+    # In two chunks, and of two columns.
+    halves = [
+        pa.table({"a": [f"a{n}" for n in part], "b": [f"b{n}é" for n in part]}) for part in ((0, 1), (2,))
+    ]
+    texts = pa.concat_tables(halves)
+    numbers = np.array([10, 11, 12], np.int32)
+    take = dataset.of_texts(texts, lambda fields, seed: fields | {"seed": seed}, 7, numbers)
+    batches = dataset.endless(take, lambda epoch: [np.array([2, 0]), np.array([1 + epoch])])
+    found = [
+        (fields["a"].numpy().tolist(), fields["b"].numpy().tolist(), fields["seed"].numpy().tolist(),
+         of_rows.numpy().tolist())
+        for fields, of_rows in batches.take(4)
+    ]  # fmt: skip
+    assert found == [
+        ([b"a2", b"a0"], ["b2é".encode(), "b0é".encode()], [7, 0], [12, 10]),
+        ([b"a1"], ["b1é".encode()], [7, 1], [11]),
+        ([b"a2", b"a0"], ["b2é".encode(), "b0é".encode()], [7, 2], [12, 10]),
+        ([b"a2"], ["b2é".encode()], [7, 3], [12]),
+    ]
 
 
 def test_in_order_gives_each_row_once_shortest_first():

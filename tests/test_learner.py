@@ -1,5 +1,7 @@
 """Tests of tfft/learner.py: what one optimizer step does."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -23,7 +25,10 @@ def pack(ids):
     }
 
 
-def make(preset, *, dropout=0.0, micro=None, regularizers=(), loss="cross_entropy", precision="float32"):
+def make(
+    preset, *, dropout=0.0, micro=None, regularizers=(), loss="cross_entropy", precision="float32",
+    compiles=False,
+):  # fmt: skip
     """Return a learner over the tiny BERT, plain SGD at rate 0.1, nothing clipped."""
     keras.utils.set_random_seed(0)
     keras.config.set_dtype_policy(precision)
@@ -45,6 +50,7 @@ def make(preset, *, dropout=0.0, micro=None, regularizers=(), loss="cross_entrop
         jit_compile=False,
         auto_scale_loss=False,
     )
+    row_loss = plugins.load("losses", loss)([3, 4])
     parts = Parts(
         backbone=[v for v in learner.trainable_variables if not v.path.startswith("logits")],
         head=top.weights,
@@ -53,11 +59,17 @@ def make(preset, *, dropout=0.0, micro=None, regularizers=(), loss="cross_entrop
         kind="label",
         step=optimizer._iterations,
         seed=0,
+        encode=functools.partial(encoder, training=True),
+        classify=functools.partial(top, training=True),
+        row_loss=row_loss,
+        rows=micro or len(LABELS),
+        chosen=[name for name, _ in regularizers],
     )
     learner.learn_by(
-        plugins.load("losses", loss)([3, 4]),
+        row_loss,
         [plugins.load("regularizers", name)(parts, **settings) for name, settings in regularizers],
         micro,
+        compiles=compiles,
     )
     learner.optimizer.build(learner.trainable_variables)
     optimizer.enter(learner.trainable_variables, {v.path: 1.0 for v in learner.trainable_variables})
@@ -157,8 +169,12 @@ def test_loss_scaling_skips_a_step_that_overflows_and_halves_the_scale(tiny_pres
 
 def test_compiled_by_xla_the_step_is_the_same(tiny_preset):
     _, plain = step(make(tiny_preset, micro=3, regularizers=[("l2_sp", {})]))
-    learner = make(tiny_preset, micro=3, regularizers=[("l2_sp", {})])
-    tf.function(learner.train_step, autograph=False, jit_compile=True)(batch())
+    tf.config.experimental.enable_op_determinism()  # as every run has it
+    learner = make(tiny_preset, micro=3, regularizers=[("l2_sp", {})], compiles=True)
+    one = tf.function(learner.train_step, autograph=False)
+    one(batch())
+    inside = one.get_concrete_function(batch()).graph.as_graph_def().library.function
+    assert any(function.attr["_XlaMustCompile"].b for function in inside)
     for variable in learner.weights:
         np.testing.assert_allclose(np.array(variable), plain[variable.path], atol=1e-6)
 

@@ -11,6 +11,7 @@ import tfft
 from tests.conftest import write_csv
 from tfft import inputs, run
 from tfft.errors import DataError, RunError, SettingError
+from tfft.learner import Learner
 from tfft.tasks import Facts
 
 pytestmark = pytest.mark.usefixtures("unproved")
@@ -63,6 +64,21 @@ def test_every_control_goes_from_config_to_export(toy_config, name):
     answers = tfft.predict(finished.export, ["a great film", "awful"])
     again = tfft.predict(finished.directory, ["a great film", "awful"])
     np.testing.assert_allclose([a["score"] for a in answers], [a["score"] for a in again], atol=1e-6)
+
+
+@pytest.mark.parametrize(("chosen", "wanted"), [("on", True), ("off", False)])
+def test_xla_compiles_the_step_where_it_is_asked_to(toy_config, monkeypatch, chosen, wanted):
+    # Keras itself leaves it out where operations are deterministic, and only warns.
+    graphs, real = [], Learner._update
+
+    def _update(self, batch):
+        graphs.append(tf.compat.v1.get_default_graph().name)
+        return real(self, batch)
+
+    monkeypatch.setattr(Learner, "_update", _update)
+    tfft.train(toy_config, [f"training.jit={chosen}", "training.epochs=1"])
+    assert graphs
+    assert all(("_update" in name) == wanted for name in graphs)  # a function of its own, or part of the step
 
 
 def test_lora_is_merged_and_serving_pays_nothing(toy_config, tmp_path, trained):

@@ -107,6 +107,7 @@ class ScheduleSettings(PluginSettings):
 
 
 if TYPE_CHECKING:  # to a type checker, a choice is what its plug-ins have in common
+    Augmentation = PluginSettings
     Callback = PluginSettings
     Loss = PluginSettings
     Preparation = PluginSettings
@@ -118,6 +119,7 @@ if TYPE_CHECKING:  # to a type checker, a choice is what its plug-ins have in co
     Optimizer = OptimizerSettings
     Schedule = ScheduleSettings
 else:
+    Augmentation = plugins.choice("augmentations")
     Callback = plugins.choice("callbacks")
     Loss = plugins.choice("losses")
     Preparation = plugins.choice("preparation")
@@ -363,6 +365,10 @@ class Config(Settings):
     preparation: list[Preparation] = []
     """Steps that clean a text before the tokenizer, in their order, in training and in the export alike:
     names, or mappings with their settings. A pretrained encoder knows raw text, so none by default."""
+    augmentations: list[Augmentation] = []
+    """What changes the texts of training rows at random, anew in every epoch, before the preparation, in
+    their order: names, or mappings with their settings. Validation, test and the export never see it.
+    (`mixup`, which mixes vectors, is one of the regularizers.)"""
     backbone: Backbone
     freeze: Literal["none", "all", "all_but_biases"] | list[FreezeRule] = "none"
     """`none` trains the whole backbone, `all` only the head, `all_but_biases` the head and the backbone's

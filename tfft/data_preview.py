@@ -19,7 +19,7 @@ import tensorflow as tf
 from rich.console import Console
 from rich.progress import Progress
 
-from tfft.augmentations import Augmentation
+from tfft.augmentations import Augmentation, change
 from tfft.preprocessor import Preprocessor
 from tfft.ragged import Ragged
 
@@ -92,14 +92,9 @@ def examples(
     """
     chosen = table.take(rows)
     joined = preprocessor.read.join(_fields(chosen, preprocessor))
-    augmented = joined
-    for number, augment in enumerate(augmentations):
-        augmented = tuple(
-            augment(text, tf.constant([seed, 2 * number + part], tf.int64))
-            for part, text in enumerate(augmented)
-        )
+    augmented = change(joined, augmentations, tf.constant([seed, 0], tf.int64))
     prepared = tuple(preprocessor.prepare(text) for text in augmented)
-    tokens = tuple(preprocessor.tokenizer.tokenize(text) for text in prepared)
+    tokens = preprocessor.ids(augmented)
     packed, marked = (preprocessor.pack(*ids)["token_ids"].numpy() for ids in (tokens, _marks(tokens)))
     texts = [zip(*(text.numpy() for text in step), strict=True) for step in (joined, augmented, prepared)]
     shown = []

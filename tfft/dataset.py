@@ -8,13 +8,17 @@ lengths; and the order depends on the seed and the epoch alone.
 
 A frozen backbone gives the same vectors in every epoch, so the head can train on
 those instead of on tokens: one forward pass in the whole run.
+
+Texts that are changed at random, anew in each epoch, are tokenised as they come.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import tensorflow as tf
 
 from tfft.ragged import Ragged
@@ -27,12 +31,13 @@ class Take:
     """What a batch holds of the rows that it is made of.
 
     Attributes:
-        fetch: Row numbers `[N]` to arrays, from memory or from a file.
+        fetch: Row numbers `[N]` and the number of the batch, from 0, to arrays, from memory or from a
+            file.
         signature: Of those arrays.
         make: The arrays as tensors to inputs and further columns, in the graph.
     """
 
-    fetch: Callable[[np.ndarray], tuple[np.ndarray, ...]]
+    fetch: Callable[[np.ndarray, int], tuple[np.ndarray, ...]]
     signature: tuple[tf.TensorSpec, ...]
     make: Callable[..., tuple[Any, ...]]
 
@@ -50,7 +55,7 @@ def of_tokens(
     """
     arrays = (*texts, *columns)
 
-    def fetch(rows: np.ndarray) -> tuple[np.ndarray, ...]:
+    def fetch(rows: np.ndarray, _: int) -> tuple[np.ndarray, ...]:
         taken = (array.take(rows) if isinstance(array, Ragged) else (array[rows],) for array in arrays)
         return tuple(part for parts in taken for part in parts)
 
@@ -68,11 +73,45 @@ def of_tokens(
     return Take(fetch, tuple(spec for pair in specs for spec in pair), make)
 
 
+def of_texts(
+    texts: pa.Table,
+    encode: Callable[[Mapping[str, tf.Tensor], tf.Tensor], dict[str, tf.Tensor]],
+    seed: int,
+    *columns: np.ndarray,
+) -> Take:
+    """Take rows as the inputs of a backbone, made from their texts batch by batch.
+
+    Args:
+        texts: Columns of text.
+        encode: Strings `[N]` by column, and a seed, int64 `[2]`, to the inputs.
+        seed: Of the run; each batch has one of its own, made of it and the batch's number.
+        columns: Further values of each row, as its label id, `[rows, …]`.
+    """
+    names = texts.column_names
+
+    def fetch(rows: np.ndarray, number: int) -> tuple[np.ndarray, ...]:
+        # One by one: pyarrow's `take` copies the whole of a column that lies in several chunks.
+        taken = [[texts[name][row].as_py() for row in rows.tolist()] for name in names]
+        return (
+            np.array([seed, number], np.int64),
+            *(np.array(column, object) for column in taken),
+            *(column[rows] for column in columns),
+        )
+
+    def make(own_seed: tf.Tensor, *tensors: tf.Tensor) -> tuple[Any, ...]:
+        given = dict(zip(names, tensors[: len(names)], strict=True))
+        return encode(given, own_seed), *tensors[len(names) :]
+
+    of_text = tf.TensorSpec([None], tf.string)
+    signature = (tf.TensorSpec([2], tf.int64), *[of_text] * len(names), *map(_spec, columns))
+    return Take(fetch, signature, make)
+
+
 def of_features(features: np.ndarray, *columns: np.ndarray) -> Take:
     """Take rows as what a frozen backbone gave for them, float32 `[rows, width]`."""
     arrays = (features, *columns)
     return Take(
-        lambda rows: tuple(array[rows] for array in arrays),
+        lambda rows, _: tuple(array[rows] for array in arrays),
         tuple(map(_spec, arrays)),
         lambda *tensors: tensors,
     )
@@ -167,6 +206,6 @@ def pad_to_multiple(batches: tf.data.Dataset, multiple: int, longest: int) -> tf
 
 def _gather(take: Take, batches: Callable[[], Iterator[np.ndarray]], number: int) -> tf.data.Dataset:
     arrays = tf.data.Dataset.from_generator(
-        lambda: map(take.fetch, batches()), output_signature=take.signature
+        lambda: map(take.fetch, batches(), itertools.count()), output_signature=take.signature
     )
     return arrays.apply(tf.data.experimental.assert_cardinality(number)).map(take.make).prefetch(2)

@@ -30,7 +30,12 @@ class Learner(keras.Model):
         super().__init__(model.input, model.output)
 
     def learn_by(
-        self, row_loss: RowLoss, regularizers: Sequence[Regularizer], micro_batch_size: int | None
+        self,
+        row_loss: RowLoss,
+        regularizers: Sequence[Regularizer],
+        micro_batch_size: int | None,
+        *,
+        compiles: bool = False,
     ) -> None:
         """Set what a training step minimises.
 
@@ -38,8 +43,11 @@ class Learner(keras.Model):
             row_loss: Of each row.
             regularizers: The first is innermost.
             micro_batch_size: Rows whose gradient is taken at a time; None for all at once.
+            compiles: XLA compiles the update, the metrics left out. Not Keras's `jit_compile`, which
+                Keras turns off where operations are deterministic, and they always are here.
         """
         self._micro_batch_size = micro_batch_size
+        self._compiles = compiles
 
         def loss(batch: Batch) -> tuple[Any, Any]:
             logits = self(batch.inputs, training=True)
@@ -62,13 +70,22 @@ class Learner(keras.Model):
         inputs, labels, weights = data
         rows = tf.cast(tf.shape(labels)[0], tf.float32)
         batch = Batch(inputs, labels, weights / rows, tf.constant(1.0))
+        # Made where the step is traced, which is anew whenever other variables begin to train.
+        update = (
+            tf.function(self._update, autograph=False, jit_compile=True) if self._compiles else self._update
+        )
+        loss, logits = update(batch)
+        self._loss_tracker.update_state(loss, sample_weight=rows)
+        return self.compute_metrics(inputs, labels, logits)
+
+    def _update(self, batch: Batch) -> tuple[Any, Any]:
+        """Change the weights; return the loss and the logits."""
         if self._micro_batch_size is None:
             loss, logits, gradients = self._gradients(batch)
         else:
             loss, logits, gradients = self._in_micro_batches(batch, self._micro_batch_size)
         self.optimizer.apply(gradients, self.trainable_variables)
-        self._loss_tracker.update_state(loss, sample_weight=rows)
-        return self.compute_metrics(inputs, labels, logits)
+        return loss, logits
 
     def _in_micro_batches(self, batch: Batch, size: int) -> tuple[Any, Any, list[Any]]:
         rows = tf.shape(batch.labels)[0]

@@ -141,7 +141,11 @@ class Preprocessor(tf.Module):
 
     def tokenize(self, fields: Mapping[str, tf.Tensor]) -> tuple[tf.RaggedTensor, ...]:
         """Return the ids of all tokens of each text, int32 `[N, (tokens)]`, uncut and unframed."""
-        return tuple(self.tokenizer.tokenize(self.prepare(text)) for text in self.read.join(fields))
+        return self.ids(self.read.join(fields))
+
+    def ids(self, texts: Sequence[tf.Tensor]) -> tuple[tf.RaggedTensor, ...]:
+        """Return the ids of all tokens of texts, strings `[N]` each, that columns were joined to."""
+        return tuple(self.tokenizer.tokenize(self.prepare(text)) for text in texts)
 
     @property
     def parts(self) -> int:

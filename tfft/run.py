@@ -16,6 +16,7 @@ import tensorflow as tf
 from rich.console import Group
 
 from tfft import (
+    augmentations,
     classifier,
     config,
     cross_validation,
@@ -40,6 +41,7 @@ from tfft import (
     tables,
     truncation,
 )
+from tfft.augmentations import Augmentation
 from tfft.callbacks import Fitting
 from tfft.classifier import Classifier
 from tfft.config import Config
@@ -273,6 +275,7 @@ def _learn(settings: Config, rows: Mapping[str, splits.Rows], directory: Path, b
 
     run_folder.write_json(directory / "data.json", {s: part.source for s, part in rows.items()})
     task = finished.task_of(settings)
+    changes = _augmentations(settings, task)
     facts = task.collect(rows["train"].table["label"])
     targets = {
         split: task.encode(part.table["label"], facts, f"data.{split}") for split, part in rows.items()
@@ -313,7 +316,9 @@ def _learn(settings: Config, rows: Mapping[str, splits.Rows], directory: Path, b
             versions[written] = finished.publish(answering(), base, proof)
         return versions[written]
 
-    _fit(settings, task, model, plan, tokens, targets, weighed, directory, export)
+    texts = rows["train"].table.select([*model.preprocessor.read.columns])
+    augmented = _augmented(settings, model, texts, changes, targets["train"], weighed) if changes else None
+    _fit(settings, task, model, plan, tokens, targets, weighed, augmented, directory, export)
 
     # From here on the model is the one that the folder keeps: what is measured is what is served.
     model = answering()
@@ -440,7 +445,7 @@ def preview(settings: Config, name: str, *, split: str, rows: int, page: Path | 
             data_preview.sample(table.num_rows, rows, training.seed),
             targets,
             columns,
-            augmentations=(),  # of the training split, as soon as a config names some
+            augmentations=_augmentations(settings, task) if split == "train" else (),
             seed=training.seed,
         ),
     }
@@ -483,6 +488,43 @@ def _weigh(settings: Config, task: Task, facts: Facts, targets: np.ndarray, weig
     by_label = imbalance.class_weights(training.class_weights, drawn, facts.labels)
     odds = imbalance.odds(targets, training.sampling_exponent)
     return Weighed((weights * by_label[targets]).astype(np.float32), drawn, odds)
+
+
+def _augmentations(settings: Config, task: Task) -> list[Augmentation]:
+    """Return what changes the texts of training rows.
+
+    Raises:
+        SettingError: Each word of a row has a target, which would not follow its word.
+        DataError: A file of one cannot be used.
+    """
+    if settings.augmentations and task.split:
+        raise SettingError(
+            "augmentations",
+            settings.augmentations[0].name,
+            f"must not be set with the task {settings.task.name}, whose tags belong to words as they stand",
+            fix="Remove it.",
+        )
+    return [
+        plugins.load("augmentations", chosen.name)(**chosen.arguments()) for chosen in settings.augmentations
+    ]
+
+
+def _augmented(
+    settings: Config,
+    model: Classifier,
+    texts: pa.Table,
+    changes: Sequence[Augmentation],
+    targets: np.ndarray,
+    weighed: Weighed,
+) -> dataset.Take:
+    """Return training rows whose texts are changed anew whenever a batch is made of them."""
+    preprocessor = model.preprocessor
+
+    def encode(fields: Mapping[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        changed = augmentations.change(preprocessor.read.join(fields), changes, seed)
+        return preprocessor.pack(*preprocessor.ids(changed))
+
+    return dataset.of_texts(texts, encode, settings.training.seed, targets, weighed.rows)
 
 
 def _from_preset(settings: Config, facts: Facts) -> Classifier:
@@ -599,6 +641,7 @@ def _fit(
     tokens: Mapping[str, Sequence[Ragged]],
     targets: Mapping[str, np.ndarray],
     weighed: Weighed,
+    augmented: dataset.Take | None,
     directory: Path,
     export: Callable[[], Path],
 ) -> None:
@@ -606,10 +649,13 @@ def _fit(
     ever = {path for phase in plan.phases for path, trains in phase.trains.items() if trains}
     backbone = [v for group in model.groups[:-1] for v in group.variables if v.path in ever]
     # The vectors of words are not kept: there are as many as tokens, and a row of them has no fixed size.
-    whole = bool(backbone) or task.kind == "tags"
+    # Nor are those of texts that change.
+    whole = bool(backbone) or task.kind == "tags" or augmented is not None
     learner = Learner(model.whole if whole else model.head)
     compiles = _compiles(settings)
-    optimizer = _learn_by(settings, task, model, learner, plan, backbone, weighed, compiles)
+    optimizer = _learn_by(
+        settings, task, model, learner, plan, backbone, weighed, whole=whole, compiles=compiles
+    )
     # Built before the first step, or the step is traced twice: once to make the slots.
     learner.optimizer.build([variable for variable in learner.weights if variable.path in ever])
     monitor = training.monitor or task.monitor
@@ -636,7 +682,7 @@ def _fit(
         if number:
             _log.info(_title(plan, number))
 
-    batches, validation = _batches(settings, model, tokens, targets, weighed, whole=whole)
+    batches, validation = _batches(settings, model, tokens, targets, weighed, augmented, whole=whole)
     if compiles and whole and not model.preprocessor.is_full:
         longest = model.preprocessor.sequence_length
         batches = dataset.pad_to_multiple(batches, _COMPILED, longest)
@@ -664,6 +710,7 @@ def _batches(
     tokens: Mapping[str, Sequence[Ragged]],
     targets: Mapping[str, np.ndarray],
     weighed: Weighed,
+    augmented: dataset.Take | None,
     *,
     whole: bool,
 ) -> tuple[tf.data.Dataset, tf.data.Dataset]:
@@ -671,7 +718,7 @@ def _batches(
     training, pack = settings.training, model.preprocessor.pack
     lengths = {split: finished.lengths(model, tokens[split]) for split in ("train", "validation")}
     if whole:
-        rows = dataset.of_tokens(tokens["train"], pack, targets["train"], weighed.rows)
+        rows = augmented or dataset.of_tokens(tokens["train"], pack, targets["train"], weighed.rows)
         held_out = dataset.of_tokens(tokens["validation"], pack, targets["validation"])
     else:
         _log.info("The whole backbone is frozen: its outputs are computed once, and the head trains on them")
@@ -701,6 +748,8 @@ def _learn_by(
     plan: Plan,
     backbone: Sequence[keras.Variable],
     weighed: Weighed,
+    *,
+    whole: bool,
     compiles: bool,
 ) -> keras.optimizers.Optimizer:
     """Give the learner its loss, regularizers and optimizer; return the optimizer that has the rates."""
@@ -715,6 +764,7 @@ def _learn_by(
     build = plugins.load("optimizers", settings.optimizer.name)
     optimizer = build(learning_rates.layerwise, plan.schedule, **settings.optimizer.arguments())
     fresh = {variable.path for variable in model.reinitialized}
+    row_loss = _row_loss(settings, task, weighed)
     parts = Parts(
         backbone=[variable for variable in backbone if variable.path not in fresh],
         head=model.head.weights,
@@ -723,21 +773,27 @@ def _learn_by(
         kind=task.kind,
         step=optimizer._iterations,
         seed=training.seed,
+        encode=functools.partial(model.encoder, training=True) if whole else tf.identity,
+        classify=functools.partial(model.head, training=True),
+        row_loss=row_loss,
+        rows=training.micro_batch_size or training.batch_size,
+        chosen=[chosen.name for chosen in settings.regularizers],
     )
     learner.learn_by(
-        _row_loss(settings, task, weighed),
+        row_loss,
         [
             plugins.load("regularizers", chosen.name)(parts, **chosen.arguments())
             for chosen in settings.regularizers
         ],
         training.micro_batch_size,
+        compiles=compiles,
     )
     scales = training.precision == "mixed_float16"
     learner.compile(
         optimizer=keras.optimizers.LossScaleOptimizer(optimizer) if scales else optimizer,
         loss=model.outputs.loss,
         metrics=model.outputs.metrics(),
-        jit_compile=compiles,
+        jit_compile=False,
         auto_scale_loss=False,
     )
     return optimizer

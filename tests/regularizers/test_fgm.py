@@ -49,7 +49,8 @@ def test_it_is_the_sum_of_the_gradients_at_both_places(epsilon):
     moved, _, second = gradients(made)(batch())
     assert float(moved) > float(plain)  # the loss rises there
     for one, a, b in zip(dense(changed), dense(first), dense(second), strict=True):
-        np.testing.assert_allclose(one, a + b, rtol=1e-4, atol=1e-6)
+        # Far away, where tanh is flat, rounding is what two machines do not have in common.
+        np.testing.assert_allclose(one, a + b, rtol=1e-4, atol=1e-5)
     assert float(loss) == pytest.approx(float(plain))
     np.testing.assert_allclose(found, logits, rtol=1e-6)
 

@@ -1,5 +1,6 @@
 """Tests of tfft/regularizers/mixout.py."""
 
+import dataclasses
 from dataclasses import replace
 
 import keras
@@ -8,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tests.regularizers.toys import batch, dense, gradients, toy, values
-from tfft.regularizers import Parts, mixout
+from tfft.regularizers import mixout
 
 STEPS = 40
 
@@ -17,15 +18,10 @@ def large(seed=0, rows=50):
     """Return parts of a kernel that started at 1 everywhere and is 3 everywhere now, and it; and a table."""
     kernel = keras.Variable(np.ones((rows, rows)), dtype="float32", name="kernel")
     other = keras.Variable(np.ones((rows, rows)), dtype="float32", name="embeddings")
-    parts = Parts(
-        backbone=[kernel, other],
-        head=[],
-        token_embedding=other,
+    parts = dataclasses.replace(
+        toy(seed=seed).parts, backbone=[kernel, other], head=[], token_embedding=other,
         learned=lambda: [kernel, other],
-        kind="label",
-        step=tf.Variable(0, dtype=tf.int64),
-        seed=seed,
-    )
+    )  # fmt: skip
     return parts, kernel, other
 
 

@@ -1,5 +1,8 @@
 """Tests of tfft/regularizers/__init__.py, and of what all regularizers have in common."""
 
+import dataclasses
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -16,7 +19,7 @@ NAMES = plugins.names("regularizers")
 
 
 def build(name, parts):
-    made = plugins.load("regularizers", name)(parts)
+    made = plugins.load("regularizers", name)(dataclasses.replace(parts, chosen=[name]))
     assert isinstance(made, Regularizer)
     return made
 
@@ -49,19 +52,25 @@ def test_every_regularizer_trains_a_real_model_otherwise_than_none(name, micro):
         tokens = keras.layers.Embedding(5, 4, name="tokens")
         vectors = keras.layers.GlobalAveragePooling1D()(tokens(ids))
         dropped = keras.layers.Dropout(0.5, seed=4)(keras.layers.Dense(4, name="hidden")(vectors))
-        made = Learner(keras.Model(ids, keras.layers.Dense(2, name="head")(dropped)))
+        head = keras.layers.Dense(2, name="head")
+        made = Learner(keras.Model(ids, head(dropped)))
         optimizer = layerwise(keras.optimizers.SGD)(0.5)
-        head = made.get_layer("head").weights
+        row_loss = cross_entropy.build([1, 1])
         parts = Parts(
             backbone=[v for v in made.weights if not v.path.startswith("head") and "seed" not in v.path],
-            head=head,
+            head=head.weights,
             token_embedding=tokens.embeddings,
             learned=lambda: made.trainable_variables,
             kind="label",
             step=optimizer._iterations,
             seed=0,
+            encode=functools.partial(keras.Model(ids, dropped), training=True),
+            classify=head,
+            row_loss=row_loss,
+            rows=micro or 8,
+            chosen=names,
         )
-        made.learn_by(cross_entropy.build([1, 1]), [build(name, parts) for name in names], micro)
+        made.learn_by(row_loss, [build(name, parts) for name in names], micro)
         made.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy", jit_compile=False)
         optimizer.build(made.trainable_variables)
         optimizer.enter(made.trainable_variables, {v.path: 1.0 for v in made.trainable_variables})

@@ -13,13 +13,14 @@ LABELS = np.array([0, 1, 1, 0], "int32")
 WEIGHTS = np.array([0.25, 0.25, 0.5, 0.125], "float32")
 
 
-def toy(*, seed=7, drop=0.0):
+def toy(*, seed=7, drop=0.0, chosen=()):
     """Return layers, the `parts` of them, and `loss` from a batch to the loss and the logits.
 
     Args:
         seed: Of the run.
         drop: Share of the hidden units that are dropped: which ones depends on the place of
             the row in the batch alone, so that each call drops the same.
+        chosen: Names of all regularizers.
     """
     keras.utils.set_random_seed(1)
     tokens = keras.layers.Embedding(5, 3, name="tokens")
@@ -35,12 +36,16 @@ def toy(*, seed=7, drop=0.0):
     step = tf.Variable(0, dtype=tf.int64)
     kept = np.random.default_rng(2).random((8, 3)) >= drop
 
+    def encode(inputs):
+        vectors = hidden(tf.reduce_mean(tokens(inputs["token_ids"]), axis=1))
+        return vectors * tf.constant(kept, tf.float32)[: tf.shape(vectors)[0]]
+
+    def row_loss(labels, logits):
+        return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+
     def loss(batch):
-        vectors = tf.reduce_mean(tokens(batch.inputs["token_ids"]), axis=1)
-        rows = tf.shape(batch.labels)[0]
-        logits = head(hidden(vectors) * tf.constant(kept, tf.float32)[:rows])
-        each = keras.losses.sparse_categorical_crossentropy(batch.labels, logits, from_logits=True)
-        return tf.reduce_sum(batch.weights * each), logits
+        logits = head(encode(batch.inputs))
+        return tf.reduce_sum(batch.weights * row_loss(batch.labels, logits)), logits
 
     parts = Parts(
         backbone=backbone,
@@ -50,6 +55,11 @@ def toy(*, seed=7, drop=0.0):
         kind="label",
         step=step,
         seed=seed,
+        encode=encode,
+        classify=head,
+        row_loss=row_loss,
+        rows=4,
+        chosen=chosen,
     )
     return SimpleNamespace(tokens=tokens, hidden=hidden, head=head, learned=learned, parts=parts, loss=loss)
 

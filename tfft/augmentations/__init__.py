@@ -7,7 +7,7 @@ Validation, test and the export never see it.
 Words are what white space parts; in a text that is changed, one space stands between them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -16,6 +16,23 @@ Augmentation = Callable[[Any, Any], Any]
 """Strings `[N]` and a seed, int32 or int64 `[2]`, to strings `[N]`."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def change(texts: Sequence[Any], augmentations: Sequence[Augmentation], seed: Any) -> tuple[Any, ...]:
+    """Return texts as all augmentations leave them, one after the other.
+
+    Args:
+        texts: One text of each row, or several, strings `[N]` each.
+        augmentations: In their order.
+        seed: Integers `[2]`; each augmentation of each text has a seed of its own, made from it.
+    """
+    seeds = split_seed(seed, len(augmentations) * len(texts))
+    changed = []
+    for number, text in enumerate(texts):
+        for step, augment in enumerate(augmentations):
+            text = augment(text, seeds[number * len(augmentations) + step])
+        changed.append(text)
+    return tuple(changed)
 
 
 def split_seed(seed: Any, number: int) -> Any:

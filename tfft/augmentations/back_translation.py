@@ -13,17 +13,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from tfft.augmentations import Augmentation, Share, drawn, split_seed
 from tfft.errors import DataError
 
 
-def _absolute(path: object) -> object:
-    return Path(os.path.abspath(os.path.expanduser(path))) if isinstance(path, (str, Path)) else path
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(os.path.expanduser(path)))
 
 
-File = Annotated[Path, BeforeValidator(_absolute)]
+File = Annotated[Path, AfterValidator(_absolute)]
 
 
 def build(*, files: Annotated[list[File], Field(min_length=1)], probability: Share = 0.4) -> Augmentation:

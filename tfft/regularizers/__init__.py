@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from tfft.errors import SettingError
+from tfft.losses import RowLoss
 
 
 class Batch(NamedTuple):
@@ -42,9 +43,14 @@ class Parts:
         token_embedding: The table of token vectors.
         learned: The variables whose gradients `Gradients` returns, in their order;
             asked anew whenever the step is traced.
-        kind: What a target is, as the task has it: `label`, `labels`, `rank` or `number`.
+        kind: What a target is, as the task has it: `label`, `labels`, `rank`, `number` or `tags`.
         step: Steps so far, an integer variable.
         seed: Of the run.
+        encode: Inputs of a batch to the vector of each row, `[N, width]`, as in training.
+        classify: Those to logits `[N, …]`, as in training.
+        row_loss: Targets and logits to the loss of each row.
+        rows: Of a batch at most.
+        chosen: Names of all regularizers of the run; the first is innermost.
     """
 
     backbone: Sequence[Any]
@@ -54,6 +60,11 @@ class Parts:
     kind: str
     step: Any
     seed: int
+    encode: Callable[[Any], Any]
+    classify: Callable[[Any], Any]
+    row_loss: RowLoss
+    rows: int
+    chosen: Sequence[str]
 
     def pretrained(self, name: str) -> Mapping[str, Any]:
         """Return a copy of the pretrained variables that ever train, by path.
