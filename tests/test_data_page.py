@@ -34,7 +34,8 @@ PREVIEW = {
         "room": 3,
         "sequence_length": 5,
         "histogram": {"edges": [0, 1, 2, 3, 4, 5, 6, 7], "counts": [1, 0, 2, 0, 0, 0, 1]},
-        "sequence_lengths": [{"cut": 0.05, "sequence_length": 8}],
+        "windows": 1,
+        "enough": [{"cut": 0.05, "sequence_length": 8, "windows": 1}],
     },
     "cut": {
         "rows": 4,
@@ -99,6 +100,7 @@ PREVIEW = {
                     "prepared": [("removed", "gone " + NASTY), ("added", "come " + NASTY)],
                 }
             ],
+            "words": None,
             "tokens": [
                 {"id": 101, "piece": "[CLS]", "text": None, "unknown": False},
                 {"id": 8, "piece": " " + NASTY, "text": 0, "unknown": True},

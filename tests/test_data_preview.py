@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from tests import families as tiny
 from tests.conftest import VOCABULARY, bert_preprocessor, ragged_of
-from tfft import data_preview, dataset, inputs, plugins, sentence_piece
+from tfft import data_preview, dataset, inputs, plugins, sentence_piece, words
 from tfft.preprocessor import Frame, Preprocessor
+from tfft.window_preprocessor import WindowPreprocessor
+from tfft.word_preprocessor import WordPreprocessor
 
 BERT = bert_preprocessor(16)
 BLANK = Frame(start=None, end=None, middle=(), blank=7, pad=0)
@@ -93,6 +95,7 @@ def test_a_row_from_the_file_to_the_tokens():
                 ],
             }
         ],
+        "words": None,
         "tokens": [
             {"id": VOCABULARY.index(piece), "piece": piece, "text": text, "unknown": piece == "[UNK]"}
             for piece, text in [
@@ -204,7 +207,7 @@ def test_shown_is_what_the_preprocessor_gives(rows, truncation, kind, sequence_l
     fields = {name: tf.constant(rows[name].to_pylist()) for name in names}
     given, whole = made(fields), made.tokenize(fields)
     lengths = sum(ids.row_lengths().numpy() for ids in whole)
-    assert data_preview.framed(lengths, made).tolist() == given["padding_mask"].numpy().sum(axis=1).tolist()
+    assert made.sizes(lengths)[0].tolist() == given["padding_mask"].numpy().sum(axis=1).tolist()
     for number, row in enumerate(examples(made, rows)):
         own = [token["id"] for token in row["tokens"]]
         assert own + [made.frame.pad] * row["padding"] == given["token_ids"][number].numpy().tolist()
@@ -283,9 +286,10 @@ def test_lengths_by_hand():
         "special": 2,
         "room": 14,
         "sequence_length": 16,
+        "windows": 1,
         "histogram": {"edges": [*range(0, 97, 3)], "counts": [3, 1, *[0] * 29, 1]},
         # One of five is more than 5 %.
-        "sequence_lengths": [{"cut": share, "sequence_length": 96} for share in (0.05, 0.01, 0.0)],
+        "enough": [{"cut": share, "sequence_length": 96, "windows": 1} for share in (0.05, 0.01, 0.0)],
     }
 
 
@@ -296,7 +300,7 @@ def test_a_sequence_length_is_the_least_that_cuts_no_more_than_it_says(lengths):
     histogram = found["histogram"]
     assert sum(histogram["counts"]) == len(lengths)
     assert len(histogram["counts"]) <= 40
-    for option in found["sequence_lengths"]:
+    for option in found["enough"]:
         room = option["sequence_length"] - 2
         allowed = round(option["cut"] * 100) * len(lengths) / 100
         assert sum(length > room for length in lengths) <= allowed
@@ -358,6 +362,77 @@ def test_padding_is_that_of_the_tensors(lengths, batch_size):
     assert found["sorted"] == found["unsorted"] == pytest.approx(1 - real / cells)
     assert found["full"] == pytest.approx(1 - real / (16 * len(lengths)))
     assert sum(bucket["rows"] for bucket in found["buckets"]) == len(lengths)
+
+
+# Windows and words
+
+
+def in_windows(sequence_length, at_most, overlap, frame=BERT.frame):
+    return WindowPreprocessor(
+        at_most=at_most, overlap=overlap, read=inputs.read("text"), tokenizer=BERT.tokenizer, frame=frame,
+        sequence_length=sequence_length,
+    )  # fmt: skip
+
+
+def test_a_row_in_windows():
+    # Two tokens in a window, of which one is shared: 4 tokens in three windows, the fifth is cut.
+    first, second, third = examples(in_windows(4, 3, 1), table(text=["the film was very good", "good", ""]))
+    parts = ("the film", "film was", "was very")
+    assert pieces(first["tokens"]) == " ".join(f"[CLS] {part} [SEP]" for part in parts).split()
+    assert (first["padding"], pieces(first["cut"])) == (0, ["good"])
+    assert (pieces(second["tokens"]), second["padding"]) == (["[CLS]", "good", "[SEP]"], 9)
+    assert (pieces(third["tokens"]), third["padding"]) == (["[CLS]", "[SEP]"], 10)
+
+
+@given(
+    st.lists(st.integers(0, 30), min_size=1, max_size=5),
+    st.sampled_from([BERT.frame, BLANK]),
+    st.integers(5, 9),
+    st.integers(2, 4),
+    st.integers(0, 2),
+)
+@settings(max_examples=20, deadline=None)
+def test_sizes_in_windows_are_those_of_the_tensors(lengths, frame, sequence_length, at_most, overlap):
+    made = in_windows(sequence_length, at_most, overlap, frame)
+    given = made.pack(tf.ragged.constant([[9] * length for length in lengths], tf.int32, ragged_rank=1))
+    there = given["window_mask"].numpy()
+    masks = given["padding_mask"].numpy() * there[:, :, None]
+    widest, real = made.sizes(np.array(lengths))
+    assert widest.tolist() == masks.sum(axis=2).max(axis=1).tolist()
+    assert real.tolist() == masks.sum(axis=(1, 2)).tolist()
+    assert np.minimum(made.windows(np.array(lengths)), at_most).tolist() == there.sum(axis=1).tolist()
+    batch = [np.arange(len(lengths))]
+    found = data_preview.padding(np.array(lengths), made, batch, batch)
+    assert found["sorted"] == pytest.approx(1 - real.sum() / masks.size)
+    assert found["buckets"][0]["rows"] == len(lengths)
+    enough = data_preview.token_lengths(np.array(lengths), made)["enough"][-1]["windows"]
+    assert in_windows(sequence_length, max(enough, 2), overlap, frame).room() >= max(lengths)
+
+
+def test_a_row_of_words_shows_each_with_its_tag():
+    made = WordPreprocessor(
+        split=words.by_white_space, read=inputs.read("text"), tokenizer=BERT.tokenizer, frame=BERT.frame,
+        sequence_length=6,
+    )  # fmt: skip
+    rows = pa.table(
+        {
+            "text": [["good"], ["the", "watching", "", "film", "Ω"]],
+            "label": [["O"], ["O", "B-x", "O", "I-x", "O"]],
+        }
+    )
+    tags = ragged_of([[0], [0, 1, 0, 2, 0]])
+    first, second = data_preview.examples(made, rows, np.arange(2), tags, {"text": "tokens", "label": "tags"})
+    assert (first["words"], first["padding"]) == ([{"word": "good", "tag": "O", "tokens": 1}], 3)
+    assert [(word["word"], word["tag"], word["tokens"]) for word in second["words"]] == [
+        ("the", "O", 1), ("watching", "B-x", 2), ("", "O", 0), ("film", "I-x", 1), ("Ω", "O", 1),
+    ]  # fmt: skip
+    assert pieces(second["tokens"]) == ["[CLS]", "the", "watch", "##ing", "film", "[SEP]"]
+    assert pieces(second["cut"]) == ["[UNK]"]
+    assert second["target"] == [0, 1, 0, 2, 0]
+    assert data_preview.targets("tags", ["O", "B-x", "I-x"], tags)["labels"][0] == {
+        "label": "O", "rows": 4, "share": 4 / 6,
+    }  # fmt: skip
+    assert data_preview.as_texts(rows)["text"].to_pylist() == ["good", "the watching  film Ω"]
 
 
 # Unknown tokens

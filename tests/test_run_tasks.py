@@ -305,17 +305,3 @@ def test_a_row_without_a_tag_for_each_word_is_told(tmp_path, tiny_preset):
         DataError, match=r"row 21 has 2 words and 1 tags; expected one tag for each word \(1 such"
     ):
         tfft.train(config, ["task=token_classification"])
-
-
-@pytest.mark.parametrize(
-    ("settings", "key"),
-    [(["task=token_classification"], "task"), (["backbone.windows={}"], r"backbone\.windows")],
-)
-def test_a_preview_of_words_or_windows_is_refused(tmp_path, tiny_preset, settings, key):
-    rows = tagged(random.Random(0), 20)
-    config = written(tmp_path, tiny_preset, "rows.jsonl", ("tokens", "tags"), rows, source="jsonl")
-    from tfft import run
-    from tfft.config import read
-
-    with pytest.raises(SettingError, match=rf"^{key}: must be one whose row is one row of tokens"):
-        run.preview(read(config, settings), "toy", split="train", rows=1, page=None)

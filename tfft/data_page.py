@@ -84,7 +84,8 @@ ins { background: #d9f2dd; color: #14532d } del { background: #fbdcdc; color: #7
 <img alt="Histogram of the target" src="{{ plots.target }}">
 {% else %}
 <table>
-<tr><th>label</th><th class="n">rows</th><th class="n">share</th><th></th></tr>
+<tr><th>label</th><th class="n">{{ 'words' if p.target.kind == 'tags' else 'rows' }}</th>
+<th class="n">share</th><th></th></tr>
 {% for label in p.target.labels %}
 <tr><td class="t">{{ label.label | visible }}</td><td class="n">{{ '{:,}'.format(label.rows) }}</td>
 <td class="n">{{ '%.1f %%' | format(100 * label.share) }}</td>
@@ -112,14 +113,17 @@ ins { background: #d9f2dd; color: #14532d } del { background: #fbdcdc; color: #7
 <td>{{ '{:,}'.format(p.tokens.without_tokens) }}</td></tr>
 </table>
 <img alt="Histogram of lengths" src="{{ plots.lengths }}">
-<p>Sequence length {{ p.tokens.sequence_length }} cuts {{ '{:,}'.format(p.cut.cut) }} of
+<p>Sequence length {{ p.tokens.sequence_length }}
+{%- if p.tokens.windows > 1 %} in {{ p.tokens.windows }} windows{% endif %} cuts
+{{ '{:,}'.format(p.cut.cut) }} of
 {{ '{:,}'.format(p.cut.rows) }} rows; {{ '%.1f %%' | format(100 * p.cut.tokens_lost) }} of all tokens are
 lost.</p>
 <table>
-<tr><th class="n">rows that are cut, at most</th><th class="n">sequence length</th></tr>
-{% for option in p.tokens.sequence_lengths %}
+{% set enough = 'windows' if p.tokens.windows > 1 else 'sequence_length' %}
+<tr><th class="n">rows that are cut, at most</th><th class="n">{{ enough | replace('_', ' ') }}</th></tr>
+{% for option in p.tokens.enough %}
 <tr><td class="n">{{ '%.0f %%' | format(100 * option.cut) }}</td>
-<td class="n">{{ '{:,}'.format(option.sequence_length) }}</td></tr>
+<td class="n">{{ '{:,}'.format(option[enough]) }}</td></tr>
 {% endfor %}
 </table>
 {% if p.cut.cut and p.cut.labels %}
@@ -211,14 +215,19 @@ rows</caption>
 <section class="row">
 <h3>Row {{ '{:,}'.format(row.row) }}</h3>
 <dl>
-{% for field in row.columns %}
+{% for field in row.columns if row.words is none or field.value is string %}
 <dt>{{ field.column | visible }}</dt>
 <dd>{{ (field.value if field.value is string else field.value | join(', ')) | visible }}</dd>
 {% endfor %}
+{% if row.words is none %}
 <dt>target</dt><dd>{{ row.target }}</dd>
+{% else %}
+<dt>words</dt><dd>{% for word in row.words %}<span class="k{{ ' unknown' if not word.tokens }}">
+{{- word.word | visible }}<small>{{ word.tag | visible }}</small></span>{% endfor %}</dd>
+{% endif %}
 {% for text in row.texts %}
 {% set of = ' ' ~ 'ab'[loop.index0] if row.texts | length > 1 else '' %}
-{% if text.joined != row.columns[loop.index0].value %}
+{% if row.words is none and text.joined != row.columns[loop.index0].value %}
 <dt>joined{{ of }}</dt><dd>{{ text.joined | visible }}</dd>
 {% endif %}
 {% for step in ['augmented', 'prepared'] %}

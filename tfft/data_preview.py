@@ -77,9 +77,10 @@ def examples(
 
     Args:
         preprocessor: Of the model.
-        table: Of the split, with the columns that the preprocessor reads.
+        table: Of the split, with the columns that the preprocessor reads, and `label`, if words have tags.
         rows: Their numbers, from 0.
-        encoded: Targets of all rows, ids `[rows]`, 0 or 1 `[rows, labels]`, or numbers `[rows]`.
+        encoded: Targets of all rows, ids `[rows]` or of each word, 0 or 1 `[rows, labels]`, or numbers
+            `[rows]`.
         columns: Name of a column here, to its name in the file.
         augmentations: What changes the texts before the preparation, in their order.
         seed: Of the augmentations.
@@ -87,24 +88,35 @@ def examples(
     Returns:
         For each row: its number, from 1; its columns as they stand in the file; its texts, joined,
         augmented and prepared, each as parts that stayed, were removed or were added by the step; its
-        tokens, framed and cut as the model takes them; the padding behind them, if these rows were
-        one batch; the tokens that are cut; its target.
+        words, if they have tags, each with its tag and how many tokens it has; its tokens, framed and cut
+        as the model takes them, those of all windows one after the other; the padding behind them, if
+        these rows were one batch; the tokens that are cut; its target.
     """
     chosen = table.take(rows)
-    joined = preprocessor.read.join(_fields(chosen, preprocessor))
-    augmented = change(joined, augmentations, tf.constant([seed, 0], tf.int64))
-    prepared = tuple(preprocessor.prepare(text) for text in augmented)
-    tokens = preprocessor.ids(augmented)
-    packed, marked = (preprocessor.pack(*ids)["token_ids"].numpy() for ids in (tokens, _marks(tokens)))
+    fields = _fields(chosen, preprocessor)
+    joined = preprocessor.read.join(fields)
+    if is_words := isinstance(joined[0], tf.RaggedTensor):
+        tokens = preprocessor.tokenize(fields)
+        clean = tuple(words.with_flat_values(preprocessor.prepare(words.flat_values)) for words in joined)
+        joined, prepared = (tuple(_spaced(words) for words in step) for step in (joined, clean))
+        augmented = joined
+    else:
+        augmented = change(joined, augmentations, tf.constant([seed, 0], tf.int64))
+        prepared = tuple(preprocessor.prepare(text) for text in augmented)
+        tokens = preprocessor.ids(augmented)
+    of_texts = tokens[: len(preprocessor.read.texts)]
+    packed = preprocessor.pack(*tokens)["token_ids"].numpy()
+    marked = preprocessor.pack(*_marks(of_texts), *tokens[len(of_texts) :])["token_ids"].numpy()
     texts = [zip(*(text.numpy() for text in step), strict=True) for step in (joined, augmented, prepared)]
     shown = []
     for row, (number, *steps) in enumerate(zip(rows.tolist(), *texts, strict=True)):
-        own = [ids[row].numpy() for ids in tokens]
+        own = [ids[row].numpy() for ids in of_texts]
         of_text = np.repeat(np.arange(len(own)), [len(ids) for ids in own])
-        width = int(framed(np.array(len(of_text)), preprocessor))
+        held = _held(preprocessor, marked[row], len(of_text))
+        ids = packed[row][held]
         # Of each token that the model takes its place among those of the row's texts, below 0 of a
         # special one.
-        places = -1 - marked[row, :width]
+        places = -1 - marked[row][held]
         is_cut = np.isin(np.arange(len(of_text)), places, invert=True)
         shown.append(
             {
@@ -121,17 +133,49 @@ def examples(
                     }
                     for plain, changed, clean in zip(*map(_decoded, steps), strict=True)
                 ],
+                "words": _tagged(chosen, row, tokens[1][row].numpy().tolist()) if is_words else None,
                 "tokens": _spelt(
                     preprocessor,
-                    packed[row, :width],
+                    ids,
                     [int(of_text[place]) if place >= 0 else None for place in places],
                 ),
-                "padding": packed.shape[1] - width,
+                "padding": packed[row].size - len(ids),
                 "cut": _spelt(preprocessor, np.concatenate(own)[is_cut], of_text[is_cut].tolist()),
-                "target": _target(encoded[number]),
+                "target": _target(encoded, number),
             }
         )
     return shown
+
+
+def _held(preprocessor: Preprocessor, marked: np.ndarray, length: int) -> np.ndarray:
+    """Return which tokens of a row are no padding, bool `[tokens]` or `[windows, tokens]`.
+
+    Args:
+        preprocessor: Of the model.
+        marked: What `pack` made of the marks of the row.
+        length: Tokens of the row, uncut.
+    """
+    # As many windows as it has read all that has not been cut; of each, what is framed is at its start.
+    windows = np.atleast_2d(marked)
+    number = min(int(preprocessor.windows(np.array(length))), preprocessor.at_most)
+    is_there = np.arange(len(windows)) < number
+    own = (windows < 0).sum(axis=1)
+    if length == 0:
+        own[0] = preprocessor.sizes(np.array(0))[0] - preprocessor.special
+    width = np.where(is_there, own + preprocessor.special, 0)
+    return np.reshape(np.arange(windows.shape[1]) < width[:, None], marked.shape)
+
+
+def _tagged(chosen: pa.Table, row: int, pieces: Sequence[int]) -> list[dict[str, Any]]:
+    words, tags = ((*chosen[name][row].as_py(),) for name in ("text", "label"))
+    return [
+        {"word": word, "tag": tag, "tokens": count}
+        for word, tag, count in zip(words, tags, pieces, strict=True)
+    ]
+
+
+def _spaced(words: tf.RaggedTensor) -> tf.Tensor:
+    return tf.strings.reduce_join(words, separator=" ", axis=1)
 
 
 def _marks(tokens: Sequence[tf.RaggedTensor]) -> list[tf.RaggedTensor]:
@@ -152,28 +196,27 @@ def _decoded(texts: Sequence[bytes]) -> list[str]:
     return [text.decode(errors="replace") for text in texts]
 
 
-def framed(lengths: np.ndarray, preprocessor: Preprocessor) -> np.ndarray:
-    """Return the tokens of rows as the model takes them, cut and with special tokens, before padding.
-
-    Args:
-        lengths: Tokens of each row in all its texts, `[rows]`.
-        preprocessor: Of the model.
-    """
-    room = preprocessor.room()
-    kept = np.minimum(lengths, room)
-    if len(preprocessor.read.texts) == 1 and preprocessor.frame.blank is not None:
-        kept = np.maximum(kept, 1)
-    return kept + preprocessor.sequence_length - room
+def as_texts(table: pa.Table) -> pa.Table:
+    """Return rows whose words, where a column holds lists of them, are one text with spaces between."""
+    return pa.table(
+        {
+            name: pc.binary_join(column.combine_chunks(), " ") if pa.types.is_list(column.type) else column
+            for name, column in zip(table.column_names, table.columns, strict=True)
+        }
+    )
 
 
-def targets(kind: str, labels: Sequence[str], values: np.ndarray) -> dict[str, Any]:
+def targets(kind: str, labels: Sequence[str], values: np.ndarray | Ragged) -> dict[str, Any]:
     """Return how often each label stands, or how numbers are spread.
 
     Args:
-        kind: As a task tells it: `label`, `rank`, `labels` or `number`.
+        kind: As a task tells it: `label`, `rank`, `labels`, `tags` or `number`.
         labels: Names, in the order of their ids.
-        values: Of all rows: ids `[rows]`, 0 or 1 `[rows, labels]`, or numbers in units of the data `[rows]`.
+        values: Of all rows: ids `[rows]` or of each word, 0 or 1 `[rows, labels]`, or numbers in units of
+            the data `[rows]`.
     """
+    if isinstance(values, Ragged):
+        values = values.flat  # words are what is counted
     if kind == "number":
         return {
             "kind": kind,
@@ -210,7 +253,7 @@ def token_lengths(lengths: np.ndarray, preprocessor: Preprocessor) -> dict[str, 
         lengths: Tokens of each row in all its texts, uncut and without special tokens, `[rows]`.
         preprocessor: Of the model.
     """
-    special = preprocessor.sequence_length - preprocessor.room()
+    special = preprocessor.special
     median, high, highest = np.percentile(lengths, (50, 95, 99))
     ordered = np.sort(lengths)
     longest = int(ordered[-1])
@@ -224,14 +267,17 @@ def token_lengths(lengths: np.ndarray, preprocessor: Preprocessor) -> dict[str, 
         "special": special,
         "room": preprocessor.room(),
         "sequence_length": preprocessor.sequence_length,
+        "windows": preprocessor.at_most,
         "histogram": _histogram(lengths, np.arange(0, longest + width + 1, width)),
-        "sequence_lengths": [
+        "enough": [
             {
                 "cut": percent / 100,
-                # As many rows as may be cut are at most longer than this one.
-                "sequence_length": int(ordered[-1 - len(ordered) * percent // 100]) + special,
+                "sequence_length": int(most) + special,
+                "windows": int(preprocessor.windows(most)),
             }
             for percent in _CUT
+            # As many rows as may be cut are at most longer than this one.
+            for most in [ordered[-1 - len(ordered) * percent // 100]]
         ],
     }
 
@@ -252,21 +298,24 @@ def padding(
         unsorted: Rows of each batch, if rows came as they are drawn.
         multiple: Of which the width of a batch is, as far as the sequence length lets it.
     """
-    real = framed(lengths, preprocessor)
+    widest, real = preprocessor.sizes(lengths)
+    windows = np.minimum(preprocessor.windows(lengths), preprocessor.at_most)
     longest = preprocessor.sequence_length
 
-    def measured(batches: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return of each batch its rows, its width and its tokens that are no padding."""
+    def measured(batches: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+        """Return of each batch its rows, its windows, their width and its tokens that are no padding."""
         sizes = np.array([len(batch) for batch in batches])
         rows, starts = np.concatenate(batches), np.cumsum(sizes) - sizes
-        widths = np.maximum.reduceat(real[rows], starts)
+        widths = np.maximum.reduceat(widest[rows], starts)
         widths = np.minimum(-(-widths // multiple) * multiple, longest)
         if preprocessor.is_full:
             widths[:] = longest
-        return sizes, widths, np.add.reduceat(real[rows], starts)
+        number = np.maximum.reduceat(windows[rows], starts)
+        return sizes, number, widths, np.add.reduceat(real[rows], starts)
 
-    sizes, widths, own = measured(batches)
-    others, other_widths, other_own = measured(unsorted)
+    sizes, number, widths, own = measured(batches)
+    others, other_number, other_widths, other_own = measured(unsorted)
+    widths, other_widths = number * widths, other_number * other_widths  # in all windows of a row
     # Upper ends of the buckets: 8, 16, 32 and so on.
     upper = 2 ** np.ceil(np.log2(np.maximum(widths, 8))).astype(int)
     buckets = []
@@ -275,7 +324,7 @@ def padding(
         buckets.append(
             {
                 "from": end // 2 + 1 if end > 8 else 1,
-                "to": min(end, longest),
+                "to": min(end, longest * preprocessor.at_most),
                 "batches": int(here.sum()),
                 "rows": int(sizes[here].sum()),
                 "padding": _padding_share(sizes[here], widths[here], own[here]),
@@ -285,7 +334,7 @@ def padding(
         "batches": len(batches),
         "sorted": _padding_share(sizes, widths, own),
         "unsorted": _padding_share(others, other_widths, other_own),
-        "full": _padding_share(sizes, np.full_like(widths, longest), own),
+        "full": _padding_share(sizes, number * longest, own),
         "buckets": buckets,
     }
 
@@ -456,7 +505,9 @@ def _escaped(character: str) -> str:
 
 def _fields(table: pa.Table, preprocessor: Preprocessor) -> dict[str, tf.Tensor]:
     return {
-        name: tf.constant(table[name].to_pylist(), tf.string, [table.num_rows])
+        name: tf.ragged.constant(table[name].to_pylist(), tf.string, ragged_rank=1)
+        if pa.types.is_list(table[name].type)
+        else tf.constant(table[name].to_pylist(), tf.string, [table.num_rows])
         for name in preprocessor.read.columns
     }
 
@@ -514,9 +565,12 @@ def _spelt(preprocessor: Preprocessor, ids: np.ndarray, parts: Sequence[int | No
     ]
 
 
-def _target(encoded: Any) -> Any:
-    """Return one row's target: an id, a number, or of several labels the ids of those that it has."""
-    return np.flatnonzero(encoded).tolist() if np.ndim(encoded) else encoded.item()
+def _target(encoded: np.ndarray | Ragged, row: int) -> Any:
+    """Return one row's target: an id, a number, the ids of the labels that it has, or of all its tags."""
+    if isinstance(encoded, Ragged):
+        return encoded.take(np.array([row]))[0].tolist()
+    own = encoded[row]
+    return np.flatnonzero(own).tolist() if np.ndim(own) else own.item()
 
 
 def _histogram(values: np.ndarray, edges: np.ndarray) -> dict[str, list]:

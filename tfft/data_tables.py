@@ -53,16 +53,21 @@ def _row(row: Mapping[str, Any], pad: str) -> Table:
     grid.add_column(overflow="fold")
     for field in row["columns"]:
         value = field["value"]
+        if row["words"] is not None and not isinstance(value, str):
+            continue  # words and tags, which stand side by side below
         grid.add_row(
             _named(field["column"]),
             _short(value, _TEXT) if isinstance(value, str) else _short(", ".join(value), _TEXT),
         )
-    grid.add_row("target", f"{row['target']}")
+    if row["words"] is None:
+        grid.add_row("target", f"{row['target']}")
+    else:
+        grid.add_row("words", Text.assemble(*_words(row["words"], _TOKENS)))
     several = len(row["texts"]) > 1
     for number, text in enumerate(row["texts"]):
         of = f" {'ab'[number]}" if several else ""
         # A single column that no template joins has just been shown.
-        if text["joined"] != row["columns"][number]["value"]:
+        if row["words"] is None and text["joined"] != row["columns"][number]["value"]:
             grid.add_row(f"joined{of}", _short(text["joined"], _TEXT))
         for step in ("augmented", "prepared"):
             if text[step] is not None and any(kind != "same" for kind, _ in text[step]):
@@ -75,6 +80,14 @@ def _row(row: Mapping[str, Any], pad: str) -> Table:
     if row["cut"]:
         grid.add_row(f"{len(row['cut'])} cut", Text.assemble(*_pieces(row["cut"], _CUT)))
     return grid
+
+
+def _words(words: Sequence[Mapping[str, Any]], most: int) -> Iterator[tuple[str, str]]:
+    for number, word in enumerate(words[:most]):
+        yield ("  " if number else "") + visible(word["word"]), "" if word["tokens"] else "bold red"
+        yield f"/{visible(word['tag'])}", "dim"
+    if len(words) > most:
+        yield f"  … {len(words) - most} more", "dim"
 
 
 def _pieces(tokens: Sequence[Mapping[str, Any]], most: int) -> Iterator[tuple[str, str]]:
@@ -138,7 +151,7 @@ def _target(target: Mapping[str, Any]) -> Group:
     labels = target["labels"]
     if target["kind"] != "rank":  # whose order says more
         labels = sorted(labels, key=lambda label: -label["rows"])
-    table = _table("label", "rows", "share")
+    table = _table("label", "words" if target["kind"] == "tags" else "rows", "share")
     for label in labels[:_LABELS]:
         table.add_row(_short(label["label"], _LABEL), f"{label['rows']:,}", f"{label['share']:.1%}")
     if rest := [label["rows"] for label in labels[_LABELS:]]:
@@ -160,17 +173,17 @@ def _lengths(tokens: Mapping[str, Any], cut: Mapping[str, Any]) -> Group:
     table.add_row(_bars(tokens["histogram"]["counts"]), "")
     table.add_row("special tokens beside them", str(tokens["special"]))
     table.add_section()
+    windows = "" if tokens["windows"] == 1 else f" in {tokens['windows']} windows"
     table.add_row(
-        f"rows that sequence length {tokens['sequence_length']} cuts",
+        f"rows that sequence length {tokens['sequence_length']}{windows} cuts",
         f"{cut['cut']:,} ({cut['cut'] / cut['rows']:.1%})",
     )
     table.add_row("tokens that are lost", f"{cut['tokens_lost']:.1%}")
     table.add_row("rows without a token", f"{tokens['without_tokens']:,}")
     table.add_section()
-    for option in tokens["sequence_lengths"]:
-        table.add_row(
-            f"sequence length that cuts at most {option['cut']:.0%}", f"{option['sequence_length']:,}"
-        )
+    named = ("sequence length", "sequence_length") if tokens["windows"] == 1 else ("windows", "windows")
+    for option in tokens["enough"]:
+        table.add_row(f"{named[0]} so that at most {option['cut']:.0%} are cut", f"{option[named[1]]:,}")
     return _titled("Lengths, in tokens", table)
 
 

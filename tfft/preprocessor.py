@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import tensorflow as tf
 
 from tfft.errors import PresetError
@@ -147,16 +148,44 @@ class Preprocessor(tf.Module):
         """Return the ids of all tokens of texts, strings `[N]` each, that columns were joined to."""
         return tuple(self.tokenizer.tokenize(self.prepare(text)) for text in texts)
 
+    at_most = 1
+    """Windows that read a row."""
+
     @property
     def parts(self) -> int:
         """How many arrays `tokenize` makes of a row."""
         return len(self.read.texts)
 
-    def room(self) -> int:
-        """Return the tokens of a row that are left for its texts."""
+    @property
+    def special(self) -> int:
+        """How many special tokens frame the texts of a row."""
         frame = self.frame
         between = len(frame.middle) * (len(self.read.texts) - 1)
-        return self.sequence_length - (frame.start is not None) - (frame.end is not None) - between
+        return (frame.start is not None) + (frame.end is not None) + between
+
+    def room(self) -> int:
+        """Return the tokens of a row that are left for its texts."""
+        return self.sequence_length - self.special
+
+    def windows(self, lengths: np.ndarray) -> np.ndarray:
+        """Return how many windows rows need that have so many tokens, `[rows]`."""
+        return np.ones_like(lengths)
+
+    def sizes(self, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return what `pack` makes of rows before padding.
+
+        Args:
+            lengths: Tokens of each row in all its texts, uncut and unframed, `[rows]`.
+
+        Returns:
+            Tokens of the widest window of each row, and of all its windows, `[rows]`.
+        """
+        kept = self._of_text(np.minimum(lengths, self.room()))
+        return kept + self.special, kept + self.special
+
+    def _of_text(self, kept: np.ndarray) -> np.ndarray:
+        """Return the tokens between the special ones; where there is no text, one may stand in for it."""
+        return np.maximum(kept, 1) if len(self.read.texts) == 1 and self.frame.blank is not None else kept
 
     def pack(self, *texts: tf.RaggedTensor) -> dict[str, tf.Tensor]:
         """Return the inputs, each int32 `[N, tokens]`.

@@ -379,15 +379,7 @@ def preview(settings: Config, name: str, *, split: str, rows: int, page: Path | 
     """
     if page is not None:
         data_page.check(page)
-    task = finished.task_of(settings)
-    if task.split or settings.backbone.windows:
-        raise SettingError(
-            "task" if task.split else "backbone.windows",
-            settings.task.name if task.split else settings.backbone.windows,
-            "must be one whose row is one row of tokens, to be previewed",
-            fix="Train, and look at lengths.json of the run.",
-        )
-    training = settings.training
+    task, training = finished.task_of(settings), settings.training
     parts = finished.read_splits(settings)
     if split not in parts:
         raise SettingError(
@@ -412,6 +404,7 @@ def preview(settings: Config, name: str, *, split: str, rows: int, page: Path | 
             )
         return dataset.in_order(lengths, batch_size=training.batch_size)[0]
 
+    texts = {name: data_preview.as_texts(part.table) for name, part in parts.items()}
     columns = {**preprocessor.read.columns, "label": settings.data.label_column or task.columns[1]}
     if settings.data.weight_column is not None:
         columns["weight"] = settings.data.weight_column
@@ -434,10 +427,12 @@ def preview(settings: Config, name: str, *, split: str, rows: int, page: Path | 
             batches(np.zeros_like(lengths)),  # no sorting
             _COMPILED if _compiles(settings) else 1,
         ),
-        "unknown": data_preview.unknown(preprocessor, table, tokens, training.seed),
-        "characters": data_preview.characters(preprocessor, table),
+        "unknown": data_preview.unknown(
+            preprocessor, texts[split], tokens[: len(preprocessor.read.texts)], training.seed
+        ),
+        "characters": data_preview.characters(preprocessor, texts[split]),
         "repeated": data_preview.repeated(
-            {name: data_preview.text_hashes(preprocessor, part.table) for name, part in parts.items()}, split
+            {name: data_preview.text_hashes(preprocessor, part) for name, part in texts.items()}, split
         ),
         "examples": data_preview.examples(
             preprocessor,

@@ -6,6 +6,7 @@ section 3. https://arxiv.org/abs/1910.10781
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tfft.errors import SettingError
@@ -46,6 +47,18 @@ class WindowPreprocessor(Preprocessor):
         """Return the tokens of a row that all its windows hold together."""
         window = super().room()
         return window + (self.at_most - 1) * (window - self.overlap)
+
+    def windows(self, lengths: np.ndarray) -> np.ndarray:
+        """Return how many windows rows need that have so many tokens, `[rows]`; there may be fewer."""
+        step = super().room() - self.overlap
+        return np.maximum(-(-(lengths - self.overlap) // step), 1)
+
+    def sizes(self, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return tokens of the widest window of each row, and of all its windows, as `pack` makes them."""
+        kept = np.minimum(lengths, self.room())
+        windows = self.windows(kept)
+        widest = self._of_text(np.minimum(kept, super().room())) + self.special
+        return widest, self._of_text(kept) + (windows - 1) * self.overlap + windows * self.special
 
     def pack(self, *texts: tf.RaggedTensor) -> dict[str, tf.Tensor]:
         """Return the inputs, each int32 `[N, windows, tokens]`, and `window_mask`, int32 `[N, windows]`.

@@ -49,7 +49,8 @@ def test_the_console_and_the_page(toy_config, tmp_path, monkeypatch, capsys, cap
     assert len([line for line in shown if re.match(r"row \d+ of train", line)]) == 3
     assert {"bad 40 50.0%", "good 40 50.0%"} <= set(shown)
     # Rows have 2 to 10 tokens in turn, so of 80 rows cut at 4, 9 lack two tokens and 9 lack one.
-    assert {"longest 10", "sequence length that cuts at most 0% 12", "all padded to 6 5.6%"} <= set(shown)
+    assert {"longest 10", "all padded to 6 5.6%"} <= set(shown)
+    assert "sequence length so that at most 0% are cut 12" in shown
     assert max(map(len, output.splitlines())) <= 100
     assert "toy: what the model will see of train" in said(read(page))
     again = call(monkeypatch, capsys, "data", "preview", toy_config, "--rows", 3,
@@ -124,6 +125,36 @@ def test_every_task_pairs_and_templates(tmp_path, tiny_preset, monkeypatch, caps
     for line in told:
         assert line.replace("NUMBER", str(number)) in shown, line
     assert "whose text stands in validation, too 40" in shown
+
+
+def test_words_and_their_tags(tmp_path, tiny_preset, monkeypatch, capsys):
+    row = {"tokens": ["the", "great", "film"], "tags": ["O", "B-praise", "O"]}
+    (tmp_path / "rows.jsonl").write_text((json.dumps(row) + "\n") * 20, encoding="utf-8")
+    data = {"source": "jsonl", "train": str(tmp_path / "rows.jsonl")}
+    path = config(tmp_path, tiny_preset, data, task="token_classification")
+    code, output, _ = call(
+        monkeypatch, capsys, "data", "preview", path, "--html", tmp_path / "page.html", "--rows", 1
+    )
+    assert code == 0
+    shown = lines(output)
+    assert "words the/O great/B-praise film/O" in shown
+    assert {"O 36 66.7%", "B-praise 18 33.3%"} <= set(shown)
+    assert "B-praise" in said(read(tmp_path / "page.html"))
+
+
+def test_windows(toy_config, tmp_path, monkeypatch, capsys):
+    code, output, _ = call(
+        monkeypatch, capsys, "data", "preview", toy_config, "--html", tmp_path / "page.html",
+        "--set", "backbone.sequence_length=6", "--set", "backbone.windows={at_most: 2, overlap: 1}",
+    )  # fmt: skip
+    assert code == 0
+    # 2 to 10 tokens in turn; windows of 4 with one shared hold 7 in two, 10 in three.
+    shown = lines(output)
+    assert {
+        "windows so that at most 0% are cut 3",
+        "rows that sequence length 6 in 2 windows cuts 26 (32.5%)",
+    } <= set(shown)
+    assert "in 2 windows" in said(read(tmp_path / "page.html"))
 
 
 def test_batches_are_those_of_training(tmp_path, tiny_preset, monkeypatch, capsys):
