@@ -342,6 +342,20 @@ class Threshold(Settings):
     recall of both."""
 
 
+class Saves(Settings):
+    """What a training that is cut off goes on from, bit by bit as if it had never stopped."""
+
+    every_steps: Annotated[int, Field(ge=1)] | None = None
+    """Steps between two saves; null for none by steps."""
+    every_minutes: Annotated[float, Field(gt=0)] | None = 10.0
+    """Minutes between two saves; null for none by time. One is made at the end of the training, and when
+    Ctrl-C or SIGTERM comes, in any case."""
+    keep: Annotated[int, Field(ge=1)] = 2
+    """Saves that stay; should the newest be damaged, the one before it is taken. Each holds the weights and
+    what the optimizer knows of each: with AdamW three times the weights. The weights of the best epoch are
+    kept besides."""
+
+
 class Export(Settings):
     """Where the SavedModel goes."""
 
@@ -396,6 +410,8 @@ class Config(Settings):
         ["early_stopping", "tensorboard"], validate_default=True
     )
     """Names of callbacks, or mappings with their settings."""
+    saves: Saves | None = Saves()
+    """When the training is saved, to go on after an interruption; null saves nothing."""
     export: Export = Export()
     run: Run = Run()
 
@@ -431,6 +447,23 @@ def with_fold(config: Config, number: int, folds: int) -> Config:
     """Return the config of the run that one fold of a cross-validation is, `number` from 1."""
     fold = Fold(folds=folds, number=number)
     return config.model_copy(update={"data": config.data.model_copy(update={"fold": fold})})
+
+
+_FREE = ("run.", "export.", "saves.")
+
+
+def differences(config: Config, other: Config) -> list[str]:
+    """Return the dotted keys that differ, but for those that change nothing of what is learned."""
+    one, two = (_flat(each.model_dump(mode="json")) for each in (config, other))
+    keys = [key for key in {**one, **two} if one.get(key) != two.get(key)]
+    return [key for key in keys if not f"{key}.".startswith(_FREE)]
+
+
+def _flat(value: Any, key: str = "") -> dict[str, Any]:
+    if not isinstance(value, dict):
+        return {key: value}
+    parts = (_flat(part, f"{key}.{name}" if key else name) for name, part in value.items())
+    return {name: leaf for part in parts for name, leaf in part.items()}
 
 
 def _missing_files(mapping: dict[str, Any], lines: dict[tuple, int]) -> list[str]:

@@ -121,26 +121,32 @@ def _spec(array: np.ndarray) -> tf.TensorSpec:
     return tf.TensorSpec([None, *array.shape[1:]], array.dtype)
 
 
-def endless(take: Take, plan: Callable[[int], Sequence[np.ndarray]]) -> tf.data.Dataset:
+def endless(
+    take: Take, plan: Callable[[int], Sequence[np.ndarray]], epoch: int = 0, step: int = 0
+) -> tf.data.Dataset:
     """Return the batches of epoch after epoch.
 
     Args:
         take: What a batch holds.
         plan: An epoch, from 0, to the rows of each of its batches.
+        epoch: The first, from 0.
+        step: The first of its batches, from 0.
     """
 
-    def batches() -> Iterator[np.ndarray]:
-        epoch = 0
-        while True:
-            yield from plan(epoch)
-            epoch += 1
+    def batches() -> Iterator[tuple[np.ndarray, int]]:
+        first = step
+        for number in itertools.count(epoch):
+            rows = plan(number)
+            for place in range(first, len(rows)):
+                yield rows[place], number * len(rows) + place
+            first = 0
 
     return _gather(take, batches, tf.data.INFINITE_CARDINALITY)
 
 
 def once(take: Take, batches: Sequence[np.ndarray]) -> tf.data.Dataset:
     """Return the given batches, each once."""
-    return _gather(take, lambda: iter(batches), len(batches))
+    return _gather(take, lambda: zip(batches, itertools.count(), strict=False), len(batches))
 
 
 def plan(
@@ -204,8 +210,10 @@ def pad_to_multiple(batches: tf.data.Dataset, multiple: int, longest: int) -> tf
     return batches.map(pad)
 
 
-def _gather(take: Take, batches: Callable[[], Iterator[np.ndarray]], number: int) -> tf.data.Dataset:
+def _gather(
+    take: Take, batches: Callable[[], Iterator[tuple[np.ndarray, int]]], number: int
+) -> tf.data.Dataset:
     arrays = tf.data.Dataset.from_generator(
-        lambda: map(take.fetch, batches(), itertools.count()), output_signature=take.signature
+        lambda: itertools.starmap(take.fetch, batches()), output_signature=take.signature
     )
     return arrays.apply(tf.data.experimental.assert_cardinality(number)).map(take.make).prefetch(2)

@@ -86,7 +86,7 @@ def evaluate(directory: Path, *, split: str | None = None, file: Path | None = N
             raise SettingError(
                 "--split", name, "must be a split of the run", fix=f"It has {', '.join(rows)}."
             )
-        _check_unchanged(directory, name, rows)
+        check_unchanged(directory, name, rows)
         table, where = rows[name].table, f"data.{name}"
     model, task = restore(directory), task_of(settings)
     targets = task.encode(table["label"], model.facts, where)
@@ -476,10 +476,11 @@ def _check_tags(table: pa.Table, where: str) -> None:
         )
 
 
-def _check_unchanged(directory: Path, split: str, rows: Mapping[str, splits.Rows]) -> None:
+def check_unchanged(directory: Path, split: str, rows: Mapping[str, splits.Rows]) -> None:
+    """Raise a DataError if the rows of a split are not those that a run had."""
     kept = run_folder.read_json(directory / "data.json")[split]
     if kept["sha256"] != rows[split].source["sha256"]:
         raise DataError(
-            f"{', '.join(kept['from'])}: has changed since the run, so this is not the split it was measured "
-            "on. Bring the old rows back, or measure the new ones with --input."
+            f"{', '.join(kept['from'])}: has changed since the run, so this is not the split that it had. "
+            "Bring the old rows back, or measure the new ones with --input."
         )

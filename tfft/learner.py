@@ -29,6 +29,17 @@ class Learner(keras.Model):
     def __init__(self, model: keras.Model) -> None:
         super().__init__(model.input, model.output)
 
+    def compile(self, *positional: Any, metrics: Sequence[keras.Metric], **named: Any) -> None:
+        super().compile(*positional, metrics=metrics, **named)
+        self._measuring = tuple(metrics)
+
+    @property
+    def measures(self) -> list[keras.Variable]:
+        """What loss and metrics have counted so far; some metrics have no variables before the first step."""
+        return [
+            variable for metric in (self._loss_tracker, *self._measuring) for variable in metric.variables
+        ]
+
     def learn_by(
         self,
         row_loss: RowLoss,

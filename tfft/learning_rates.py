@@ -156,11 +156,13 @@ def layerwise(optimizer_class: type[keras.optimizers.Optimizer]) -> type[keras.o
             self._check_variables_are_known(variables)
             # numpy(), since int() does not know the variables of a strategy with several replicas.
             now, idle, active = self._iterations.numpy(), self.idle.numpy(), self.active.numpy()
-            idle = idle + np.where(active, 0, now - self.entered.numpy())
-            self.idle.assign(idle)
-            self.entered.assign(now)
             indices = [self._get_variable_index(variable) for variable in variables]
-            self.active.assign(np.isin(np.arange(len(idle)), indices))
+            train = np.isin(np.arange(len(idle)), indices)
+            if not np.array_equal(train, active):  # else it is a phase that goes on, as after a resume
+                idle = idle + np.where(active, 0, now - self.entered.numpy())
+                self.idle.assign(idle)
+                self.entered.assign(now)
+                self.active.assign(train)
             factors = [0.0] * len(idle)
             for index, variable in zip(indices, variables, strict=True):
                 factors[index] = multiplier_of[variable.path]

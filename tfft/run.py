@@ -24,6 +24,7 @@ from tfft import (
     data_preview,
     data_tables,
     dataset,
+    fingerprint,
     finished,
     fit,
     freezing,
@@ -152,10 +153,76 @@ def train(settings: Config, name: str = "run") -> Run:
     """
     with run_folder.new(_directory(settings, name)) as directory:
         _log.info(f"Run folder: {directory}")
-        base = settings.export.directory or directory / "export"
-        saved_model.check(base)
-        learned = _learn(settings, finished.read_splits(settings), directory, base)
-        return Run(directory, learned.figures, learned.export())
+        _describe(settings, directory)
+        return _run(settings, directory)
+
+
+def resume(directory: Path, settings: Config | None = None) -> Run:
+    """Go on with a run that was cut off, to the weights that it would have had otherwise.
+
+    Args:
+        directory: The run's folder.
+        settings: What it is believed to be; None takes what it was begun with. Where things are saved and
+            exported may differ.
+
+    Returns:
+        The run, as from `train`; of one that had ended, what it left.
+
+    Raises:
+        TfftError: It is no run, another process writes to it, or config or data are no longer those that
+            it was begun with.
+    """
+    directory = Path(directory).absolute()
+    if run_folder.is_finished(directory):
+        return _finished(directory)
+    begun = config.restore(directory / "config.yaml")
+    settings = settings or begun
+    if changed := config.differences(begun, settings):
+        raise SettingError(
+            "--resume",
+            ", ".join(changed),
+            "must go on with the config that the run was begun with, and some keys differ",
+            fix="Put them back, leave CONFIG out, or begin a new run.",
+        )
+    with run_folder.resumed(directory):
+        _log.info(f"Run folder: {directory}")
+        _tell_other_versions(directory)
+        return _run(settings, directory)
+
+
+def _describe(settings: Config, directory: Path) -> None:
+    run_folder.write_text(directory / "config.yaml", config.to_yaml(settings))
+    run_folder.write_json(directory / "environment.json", run_folder.environment())
+
+
+def _run(settings: Config, directory: Path) -> Run:
+    """Train, or go on, in a folder that describes the run; measure and export what came of it."""
+    base = settings.export.directory or directory / "export"
+    saved_model.check(base)
+    learned = _learn(settings, finished.read_splits(settings), directory, base)
+    return Run(directory, learned.figures, learned.export())
+
+
+def _finished(directory: Path) -> Run:
+    figures = {
+        split: run_folder.read_json(path)
+        for split in ("validation", "test")
+        if (path := directory / "evaluation" / f"{split}.json").exists()
+    }
+    *_, export = run_folder.read_json(directory / run_folder.EXPORTED).values()
+    _log.info(f"{directory} has ended: there is nothing to go on with")
+    return Run(directory, figures, Path(export))
+
+
+def _tell_other_versions(directory: Path) -> None:
+    before = run_folder.read_json(directory / "environment.json")["packages"]
+    now = run_folder.environment()["packages"]
+    for package in sorted(before.keys() | now.keys()):
+        if before.get(package) != now.get(package):
+            _log.warning(
+                f"Warning: the run was begun with {package} {before.get(package)}, and goes on with "
+                f"{now.get(package)}: the weights may not be what they would have been"
+            )
 
 
 def cross_validate(settings: Config, folds: int, name: str = "run") -> CrossValidation:
@@ -258,6 +325,7 @@ def _learn_fold(
 ) -> tuple[dict, np.ndarray, Facts]:
     """Train one fold; return the figures of its test split, its logits for it, and its facts."""
     with run_folder.fold(directory):
+        _describe(settings, directory)
         finished.tell_split(settings, rows)
         learned = _learn(settings, rows, directory, directory / "export")
         model = learned.model
@@ -268,11 +336,12 @@ def _learn_fold(
 
 def _learn(settings: Config, rows: Mapping[str, splits.Rows], directory: Path, base: Path) -> Learned:
     """Train on the rows, fill the run's folder, and measure what it keeps; exports go below `base`."""
-    run_folder.write_text(directory / "config.yaml", config.to_yaml(settings))
-    run_folder.write_json(directory / "environment.json", run_folder.environment())
     keras.utils.set_random_seed(settings.training.seed)
     tf.config.experimental.enable_op_determinism()
 
+    if (directory / "data.json").exists():  # of a run that goes on
+        for split in rows:
+            finished.check_unchanged(directory, split, rows)
     run_folder.write_json(directory / "data.json", {s: part.source for s, part in rows.items()})
     task = finished.task_of(settings)
     changes = _augmentations(settings, task)
@@ -307,14 +376,17 @@ def _learn(settings: Config, rows: Mapping[str, splits.Rows], directory: Path, b
     answering = functools.partial(
         _answering, settings.threshold, task, tokens["validation"], targets["validation"], directory
     )
-    versions: dict[int, Path] = {}
 
     def export() -> Path:
         """Publish the weights that are kept now, unless they are published."""
-        written = (directory / run_folder.WEIGHTS).stat().st_mtime_ns
-        if written not in versions:
-            versions[written] = finished.publish(answering(), base, proof)
-        return versions[written]
+        record = directory / run_folder.EXPORTED
+        versions = run_folder.read_json(record) if record.exists() else {}
+        key = fingerprint.of_files(directory / run_folder.WEIGHTS)
+        if key not in versions or not Path(versions[key]).is_dir():
+            versions.pop(key, None)  # so that the newest is the last
+            versions[key] = str(finished.publish(answering(), base, proof))
+            run_folder.write_json(record, versions)
+        return Path(versions[key])
 
     texts = rows["train"].table.select([*model.preprocessor.read.columns])
     augmented = _augmented(settings, model, texts, changes, targets["train"], weighed) if changes else None
@@ -678,14 +750,14 @@ def _fit(
             _log.info(_title(plan, number))
 
     batches, validation = _batches(settings, model, tokens, targets, weighed, augmented, whole=whole)
-    if compiles and whole and not model.preprocessor.is_full:
-        longest = model.preprocessor.sequence_length
-        batches = dataset.pad_to_multiple(batches, _COMPILED, longest)
-        validation = dataset.pad_to_multiple(validation, _COMPILED, longest)
+    pads = compiles and whole and not model.preprocessor.is_full
+    longest = model.preprocessor.sequence_length
     fit.run(
         learner,
-        batches,
-        validation,
+        lambda *place: (
+            dataset.pad_to_multiple(batches(*place), _COMPILED, longest) if pads else batches(*place)
+        ),
+        dataset.pad_to_multiple(validation, _COMPILED, longest) if pads else validation,
         epochs=training.epochs,
         steps_per_epoch=plan.steps_per_epoch,
         phases=[(phase.start, functools.partial(enter, number)) for number, phase in enumerate(plan.phases)],
@@ -695,7 +767,19 @@ def _fit(
         weights=directory / run_folder.WEIGHTS,
         history=directory / "history.csv",
         callbacks=callbacks,
+        saving=_saving(settings, directory),
         say=_log.info,
+    )
+
+
+def _saving(settings: Config, directory: Path) -> fit.Saving | None:
+    if (chosen := settings.saves) is None:
+        return None
+    return fit.Saving(
+        directory / run_folder.SAVES,
+        steps=chosen.every_steps,
+        minutes=chosen.every_minutes,
+        keep=chosen.keep,
     )
 
 
@@ -708,8 +792,11 @@ def _batches(
     augmented: dataset.Take | None,
     *,
     whole: bool,
-) -> tuple[tf.data.Dataset, tf.data.Dataset]:
-    """Return the batches to train on, and those to validate on: of tokens, or of kept features."""
+) -> tuple[Callable[[int, int], tf.data.Dataset], tf.data.Dataset]:
+    """Return the batches to train on from an epoch and step on, and those to validate on.
+
+    They are of tokens, of texts that change, or of kept features.
+    """
     training, pack = settings.training, model.preprocessor.pack
     lengths = {split: finished.lengths(model, tokens[split]) for split in ("train", "validation")}
     if whole:
@@ -732,7 +819,11 @@ def _batches(
         odds=weighed.odds,
     )
     order, _ = dataset.in_order(lengths["validation"], batch_size=training.batch_size)
-    return dataset.endless(rows, lambda epoch: one_epoch(epoch=epoch)), dataset.once(held_out, order)
+
+    def batches(epoch: int, step: int) -> tf.data.Dataset:
+        return dataset.endless(rows, lambda number: one_epoch(epoch=number), epoch, step)
+
+    return batches, dataset.once(held_out, order)
 
 
 def _learn_by(

@@ -11,6 +11,8 @@ history.csv        one line an epoch
 evaluation/        figures and wrong rows of each split
 tensorboard/       event files, if the config asks for them
 export/            numbered SavedModels
+saves/             what a training that was cut off goes on from
+exported.json      the folder of each SavedModel, by the hash of the weights that it has
 status.json        training, finished, interrupted or failed
 log.txt            what was said
 
@@ -20,6 +22,7 @@ evaluation/pooled.json and pooled-wrong.csv, which are of all folds together.
 """
 
 import contextlib
+import fcntl
 import importlib.metadata
 import json
 import logging
@@ -31,12 +34,15 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tfft.errors import RunError
 
 DESCRIPTION = Path("model") / "description.json"
 PROOF_ROWS = Path("model") / "proof_rows.json"
 WEIGHTS = Path("model") / "best.weights.h5"
+SAVES = Path("saves")
+EXPORTED = Path("exported.json")
 _PACKAGES = (
     "tfft", "tensorflow", "tensorflow-text", "keras", "keras-hub", "numpy", "pyarrow", "pydantic",
     "safetensors", "scikit-learn", "scipy",
@@ -57,13 +63,47 @@ def new(directory: Path) -> Iterator[Path]:
             (directory / WEIGHTS).parent.mkdir()
             yield directory
         except BaseException as error:
-            if not (directory / WEIGHTS).exists():
+            if not (directory / WEIGHTS).exists() and not (directory / SAVES).exists():
                 shutil.rmtree(directory)
             else:
-                status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-                logger.info(f"The best weights so far are kept: tfft evaluate {directory}")
-                write_json(directory / "status.json", {"status": status, "reason": str(error)})
+                _tell_the_end(directory, error, logger)
             raise
+
+
+@contextlib.contextmanager
+def resumed(directory: Path) -> Iterator[Path]:
+    """Take up the folder of a run that was cut off; it stays, however the block ends.
+
+    Raises:
+        RunError: Another process writes to it.
+    """
+    with _locked(directory), _ending_well(directory) as logger:
+        try:
+            (directory / WEIGHTS).parent.mkdir(exist_ok=True)
+            yield directory
+        except BaseException as error:
+            _tell_the_end(directory, error, logger)
+            raise
+
+
+def is_finished(directory: Path) -> bool:
+    """Return whether a run has ended well.
+
+    Raises:
+        RunError: It is no run.
+    """
+    _check_is_run(directory)
+    status = directory / "status.json"
+    return status.exists() and read_json(status)["status"] == "finished"
+
+
+def _tell_the_end(directory: Path, error: BaseException, logger: logging.Logger) -> None:
+    status = "interrupted" if isinstance(error, (KeyboardInterrupt, SystemExit)) else "failed"
+    if (directory / WEIGHTS).exists():
+        logger.info(f"The best weights so far are kept: tfft evaluate {directory}")
+    if any((directory / SAVES).glob("step-*")):
+        logger.info(f"Go on where it stopped: tfft train --resume {directory}")
+    write_json(directory / "status.json", {"status": status, "reason": str(error)})
 
 
 @contextlib.contextmanager
@@ -96,10 +136,39 @@ def fold(directory: Path) -> Iterator[Path]:
 def _begun(directory: Path) -> Iterator[logging.Logger]:
     """Make a folder that keeps what is logged, and that tells when the block has ended well."""
     _make(directory)
+    with _locked(directory), _ending_well(directory) as logger:
+        yield logger
+
+
+@contextlib.contextmanager
+def _ending_well(directory: Path) -> Iterator[logging.Logger]:
+    """Keep what is logged, and tell when the block has ended well."""
     with _logged(directory) as logger:
         write_json(directory / "status.json", {"status": "training"})
         yield logger
         write_json(directory / "status.json", {"status": "finished"})
+
+
+@contextlib.contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Keep other processes from writing to a folder; the system frees it when this one dies.
+
+    Raises:
+        RunError: Another one writes to it.
+    """
+    with open(directory / ".lock", "a+", encoding="utf-8") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            stream.seek(0)
+            raise RunError(
+                f"{directory} is being written to by process {stream.read().strip() or 'unknown'}. Wait "
+                "for it to end, or end it."
+            ) from None
+        stream.truncate(0)
+        stream.write(str(os.getpid()))
+        stream.flush()
+        yield
 
 
 def _make(directory: Path) -> None:
@@ -137,6 +206,15 @@ def existing(directory: Path) -> Path:
         RunError: It is no run, or one that has no weights yet.
     """
     directory = Path(directory)
+    _check_is_run(directory)
+    if not (directory / WEIGHTS).is_file():
+        raise RunError(
+            f"{directory} holds no weights: its first epoch has not ended. Wait for it, or train again."
+        )
+    return directory
+
+
+def _check_is_run(directory: Path) -> None:
     if not (directory / "config.yaml").is_file():
         raise RunError(
             f"{directory} is not a run folder: it has no config.yaml. Name a folder that tfft train made."
@@ -145,14 +223,9 @@ def existing(directory: Path) -> Path:
         raise RunError(
             f"{directory} is of a cross-validation. Name one of its folds, as in {directory}/fold-1."
         )
-    if not (directory / WEIGHTS).is_file():
-        raise RunError(
-            f"{directory} holds no weights: its first epoch has not ended. Wait for it, or train again."
-        )
-    return directory
 
 
-def environment() -> dict[str, object]:
+def environment() -> dict[str, Any]:
     """Return what a run depends on besides its config and data."""
     versions = {}
     for package in _PACKAGES:

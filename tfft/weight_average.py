@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfft.callbacks import trained_variables
@@ -54,6 +55,21 @@ class WeightAverage(keras.callbacks.Callback):
             for variable, value in zip(self.variables, self.aside, strict=True):
                 variable.assign(value)
             self.aside = None
+
+    def state(self):
+        return {
+            "step": self.step,
+            "updates": int(self.updates),
+            "averages": [np.asarray(average) for average in self.averages],
+            "aside": None if self.aside is None else [np.asarray(value) for value in self.aside],
+        }
+
+    def restore(self, state):
+        self.step = state["step"]
+        self.updates.assign(state["updates"])
+        for average, value in zip(self.averages, state["averages"], strict=True):
+            average.assign(value)
+        self.aside = None if state["aside"] is None else [tf.constant(value) for value in state["aside"]]
 
     def on_train_end(self, logs=None):
         _log.info(f"The average holds the weights after {int(self.updates)} steps")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.callbacks.toys import MODES, fitting, follow, learner, train
+from tests.callbacks.toys import MODES, Remember, fitting, follow, learner, train
 from tfft.callbacks import early_stopping
 from tfft.errors import SettingError
 
@@ -70,8 +70,7 @@ def test_a_resumed_run_stops_where_an_uninterrupted_one_does(
     found = follow(before, name, values[:cut])
     if found is None:
         after = build()
-        after.restore(json.loads(json.dumps(before.state())))
-        found = follow(after, name, values[cut:], first=cut)
+        found = follow(after, name, values[cut:], first=cut, state=json.loads(json.dumps(before.state())))
     assert found == whole
     assert whole == by_hand(values, patience, delta, MODES[name])
 
@@ -92,7 +91,8 @@ def by_hand(values, patience, delta, mode):
 
 def test_a_run_that_is_resumed_in_keras_stops_after_the_epochs_that_were_left(tmp_path):
     first = early_stopping.build(fitting(tmp_path), patience=3)
-    train(tmp_path, learner(rate=0.0), [first], epochs=2)  # of three epochs without improvement one
+    kept = Remember(first)
+    train(tmp_path, learner(rate=0.0), [first, kept], epochs=2)  # of three epochs without improvement one
     second = early_stopping.build(fitting(tmp_path), patience=3)
-    second.restore(first.state())
-    assert len(train(tmp_path, learner(rate=0.0), [second], epochs=6)["loss"]) == 2
+    history = train(tmp_path, learner(rate=0.0), [second], epochs=6, remembered=[(second, kept.state)])
+    assert len(history["loss"]) == 2

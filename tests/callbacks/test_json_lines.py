@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.callbacks.toys import STEPS, Read, fitting, learner, train
+from tests.callbacks.toys import STEPS, Read, Remember, fitting, learner, train
 from tfft.callbacks import json_lines, nan_guard
 from tfft.learning_rates import Schedule, Segment
 from tfft.schedules import linear
@@ -45,10 +45,12 @@ def test_who_reads_along_sees_whole_lines(tmp_path):
 
 def test_a_resumed_run_goes_on_in_the_same_file(tmp_path):
     first = json_lines.build(fitting(tmp_path), every=3)
-    train(tmp_path, learner(), [first], epochs=1)
+    kept = Remember(first)
+    train(tmp_path, learner(), [first, kept], epochs=1)
+    with open(tmp_path / "events.jsonl", "a") as file:
+        file.write('{"step": 5}\n{"st')  # what was written after the save comes again
     second = json_lines.build(fitting(tmp_path), every=3)
-    second.restore(json.loads(json.dumps(first.state())))
-    train(tmp_path, learner(), [second], epochs=1)
+    train(tmp_path, learner(), [second], epochs=1, remembered=[(second, kept.state)])
     assert [line["step"] for line in lines(tmp_path)] == [3, 4, 6, STEPS + 4]
 
 

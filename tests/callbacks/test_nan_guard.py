@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.callbacks.toys import STEPS, enter, fitting, learner, same, train
+from tests.callbacks.toys import STEPS, Record, Remember, enter, fitting, learner, same, train
 from tfft.callbacks import json_lines, nan_guard
 from tfft.errors import TrainingError
 from tfft.learning_rates import Schedule, Segment
@@ -84,11 +84,21 @@ def test_after_the_retries_the_next_spoilt_step_ends_the_run(tmp_path):
 
 def test_a_resumed_run_has_the_returns_that_were_left(tmp_path):
     first = nan_guard.build(fitting(tmp_path), retries=1)
-    train(tmp_path, learner(), [first], epochs=1, spoilt=[2])
+    kept = Remember(first)
+    train(tmp_path, learner(), [first, kept], epochs=1, spoilt=[2])
     second = nan_guard.build(fitting(tmp_path), retries=1)
-    second.restore(json.loads(json.dumps(first.state())))
     with pytest.raises(TrainingError, match=r"^Step 7: the loss is nan, after 1 returns"):
-        train(tmp_path, learner(), [second], epochs=1, spoilt=[3])
+        train(tmp_path, learner(), [second], epochs=1, spoilt=[3], remembered=[(second, kept.state)])
+
+
+def test_a_resumed_run_goes_back_to_the_good_state_that_was_kept_before_it_was_cut_off(tmp_path):
+    first = nan_guard.build(fitting(tmp_path), every=3)
+    record, kept = Record(), Remember(first)
+    train(tmp_path, learner(), [record, first, kept], epochs=1)  # 4 steps, of which the third was kept
+    made, second = learner(), nan_guard.build(fitting(tmp_path), every=50)
+    after = Record()
+    train(tmp_path, made, [second, after], epochs=1, spoilt=[1], remembered=[(second, kept.state)])
+    same(after.steps[1], record.steps[3])
 
 
 def test_weights_that_the_epochs_last_update_spoilt_are_put_right_before_validation(tmp_path, caplog):

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.callbacks.toys import Read, fitting, learner, train
+from tests.callbacks.toys import Read, Remember, fitting, learner, train
 from tfft.callbacks import json_lines, nan_guard, step_csv
 from tfft.learning_rates import Schedule, Segment
 from tfft.schedules import linear
@@ -47,10 +47,12 @@ def test_who_reads_along_sees_whole_lines(tmp_path):
 
 def test_a_resumed_run_goes_on_below_one_header(tmp_path):
     first = step_csv.build(fitting(tmp_path), every=3)
-    train(tmp_path, learner(), [first], epochs=1)
+    kept = Remember(first)
+    train(tmp_path, learner(), [first, kept], epochs=1)
+    with open(tmp_path / "steps.csv", "a") as file:
+        file.write("5,0.1,0.2\n6,0")  # what was written after the save comes again
     second = step_csv.build(fitting(tmp_path), every=3)
-    second.restore(json.loads(json.dumps(first.state())))
-    train(tmp_path, learner(), [second], epochs=1)
+    train(tmp_path, learner(), [second], epochs=1, remembered=[(second, kept.state)])
     assert [row["step"] for row in rows(tmp_path)] == ["3", "6"]
 
 

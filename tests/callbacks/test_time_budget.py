@@ -1,13 +1,12 @@
 """Tests of tfft/callbacks/time_budget.py, with a clock that the test turns."""
 
-import json
 import logging
 import types
 
 import keras
 import pytest
 
-from tests.callbacks.toys import fitting, learner, train
+from tests.callbacks.toys import Remember, fitting, learner, train
 from tfft.callbacks import time_budget
 
 
@@ -60,12 +59,12 @@ def test_validation_counts(tmp_path, clock):
 
 def test_a_resumed_run_has_what_is_left_and_not_the_time_in_between(tmp_path, clock):
     first = time_budget.build(fitting(tmp_path), minutes=1.0)
-    train(tmp_path, learner(), [Turn(clock, step=10.0), first], epochs=1)  # 40 s
+    kept = Remember(first)
+    train(tmp_path, learner(), [Turn(clock, step=10.0), first, kept], epochs=1)  # 40 s
     clock.now += 9999.0
     second = time_budget.build(fitting(tmp_path), minutes=1.0)
-    second.restore(json.loads(json.dumps(first.state())))
     turn = Turn(clock, step=10.0)
-    train(tmp_path, learner(), [turn, second])
+    train(tmp_path, learner(), [turn, second], remembered=[(second, kept.state)])
     assert turn.steps == 3  # 50, 60, 70 s
 
 

@@ -1,5 +1,7 @@
 """A toy training with the real learner, optimizer and `fit.run`, for the tests of the callbacks."""
 
+import json
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -60,7 +62,9 @@ def rows():
     return features, (features[..., 0] > 0).astype("int32")
 
 
-def train(folder, made, callbacks, *, epochs=3, spoilt=(), phases=None, monitor="val_accuracy"):
+def train(
+    folder, made, callbacks, *, epochs=3, spoilt=(), phases=None, monitor="val_accuracy", remembered=()
+):
     """Train through `fit.run`; return Keras's history.
 
     Args:
@@ -71,14 +75,16 @@ def train(folder, made, callbacks, *, epochs=3, spoilt=(), phases=None, monitor=
         spoilt: Steps, from 1, whose features are NaN.
         phases: As in `fit.run`; None trains everything.
         monitor: Value that chooses the best epoch.
+        remembered: Pairs of a callback and the state that it takes back once the training has begun.
     """
     features, ids = rows()
     many, ids_of_many = np.tile(features, (epochs, 1, 1)), np.tile(ids, (epochs, 1))
     many[[step - 1 for step in spoilt]] = np.nan
     weights = np.ones(ids_of_many.shape, "float32")
+    batches = tf.data.Dataset.from_tensor_slices((many, ids_of_many, weights)).repeat()
     fit.run(
         made,
-        tf.data.Dataset.from_tensor_slices((many, ids_of_many, weights)).repeat(),
+        lambda epoch, step: batches.skip(epoch * STEPS + step),
         tf.data.Dataset.from_tensor_slices((features, ids)),
         epochs=epochs,
         steps_per_epoch=STEPS,
@@ -88,10 +94,41 @@ def train(folder, made, callbacks, *, epochs=3, spoilt=(), phases=None, monitor=
         whole=made,
         weights=folder / "best.weights.h5",
         history=folder / "history.csv",
-        callbacks=callbacks,
+        callbacks=[*callbacks, TakeBack(remembered)],
+        saving=None,
         say=lambda line: None,
     )
     return made.history.history
+
+
+class TakeBack(keras.callbacks.Callback):
+    """Give callbacks their state, as a resume does."""
+
+    def __init__(self, remembered):
+        super().__init__()
+        self.remembered = remembered
+
+    def on_train_begin(self, logs=None):
+        for callback, state in self.remembered:
+            callback.restore(state)
+
+
+class Remember(keras.callbacks.Callback):
+    """Note at the end what a callback would be saved with, `state`, as it comes back from a file."""
+
+    def __init__(self, callback):
+        super().__init__()
+        self.callback = callback
+
+    def on_train_end(self, logs=None):
+        self.state = {
+            name: value if holds_arrays(value) else json.loads(json.dumps(value))
+            for name, value in self.callback.state().items()
+        }
+
+
+def holds_arrays(value):
+    return isinstance(value, list) and all(isinstance(part, np.ndarray) for part in value)
 
 
 class Record(keras.callbacks.Callback):
@@ -121,12 +158,17 @@ class Read(keras.callbacks.Callback):
         self.seen.append(self.path.read_text(encoding="utf-8"))
 
 
-def follow(callback, name, values, first=0):
-    """Tell a callback the values of some epochs; return the epoch, from 0, that it stopped after, or None."""
+def follow(callback, name, values, first=0, state=None):
+    """Tell a callback the values of some epochs; return the epoch, from 0, that it stopped after, or None.
+
+    With a state, it takes that back once the training has begun.
+    """
     if callback.model is None:
         callback.set_model(keras.Sequential())
         callback.model.stop_training = False
         callback.on_train_begin()
+        if state is not None:
+            callback.restore(state)
     for epoch, value in enumerate(values, first):
         callback.on_epoch_end(epoch, {name: value})
         if callback.model.stop_training:

@@ -1,9 +1,10 @@
 """Callbacks: each file builds one Keras callback that listens to the training.
 
-A callback whose memory outlasts an epoch has two methods, by which a training in
-pieces goes on as one: `state()` gives what it knows as JSON values, `restore(state)`
-takes it back. One that holds something open has `close()`, which is called however the
-training ends.
+A callback that remembers something from one step to the next has two methods, by which a
+training in pieces goes on as one: `state()` gives what it knows, JSON values and lists of
+NumPy arrays by name, and `restore(state)` takes it back once the training has begun anew, after
+`on_train_begin` and before the first step. One that holds something open has `close()`, which is
+called however the training ends.
 """
 
 from collections.abc import Callable, Mapping

@@ -39,13 +39,6 @@ def build(
     class EarlyStopping(keras.callbacks.EarlyStopping):
         best: Any  # Keras's own, as is the next
         wait: int
-        resumed: Any = None
-
-        def on_train_begin(self, logs=None):
-            super().on_train_begin(logs)  # forgets what it knew
-            if self.resumed is not None:
-                self._set_monitor_op()
-                self.best, self.wait = self.resumed["best"], self.resumed["wait"]
 
         def on_train_end(self, logs=None):
             if self.stopped_epoch:
@@ -55,7 +48,8 @@ def build(
             return {"best": None if self.best is None else float(self.best), "wait": self.wait}
 
         def restore(self, state):
-            self.resumed = state
+            self._set_monitor_op()
+            self.best, self.wait = state["best"], state["wait"]
 
     watched = monitor or fitting.monitor
     return EarlyStopping(

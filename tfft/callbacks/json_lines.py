@@ -21,10 +21,6 @@ def build(fitting: Fitting, /, *, every: Annotated[int, Field(ge=1)] = 10) -> An
         step = 0
         file: Any = None
 
-        def on_train_begin(self, logs=None):
-            # By the line, so that who reads along sees whole lines.
-            self.file = open(fitting.directory / "events.jsonl", "a", encoding="utf-8", buffering=1)  # noqa: SIM115
-
         def on_train_batch_end(self, batch, logs=None):
             self.step += 1
             if self.step % every == 0:
@@ -39,12 +35,20 @@ def build(fitting: Fitting, /, *, every: Annotated[int, Field(ge=1)] = 10) -> An
                 self.file.close()
 
         def state(self):
-            return {"step": self.step}
+            return {"step": self.step, "size": self.file.tell() if self.file else 0}
 
         def restore(self, state):
             self.step = state["step"]
+            self._open("a")
+            self.file.truncate(state["size"])  # what came after it comes again
+
+        def _open(self, mode):
+            # By the line, so that who reads along sees whole lines.
+            self.file = open(fitting.directory / "events.jsonl", mode, encoding="utf-8", buffering=1)  # noqa: SIM115
 
         def _write(self, place, logs):
+            if self.file is None:  # and nothing was taken back: what is there is of no save
+                self._open("w")
             # JSON has no NaN.
             values = {name: float(value) if math.isfinite(value) else None for name, value in logs.items()}
             self.file.write(json.dumps(place | values) + "\n")

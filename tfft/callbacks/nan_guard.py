@@ -36,6 +36,7 @@ def build(
     class NaNGuard(keras.callbacks.Callback):
         returns = 0
         step = 0
+        good: Any  # pairs of a variable and its value
 
         def on_train_begin(self, logs=None):
             self._keep()
@@ -63,10 +64,16 @@ def build(
                 self._go_back("weights are not finite")
 
         def state(self):
-            return {"returns": self.returns, "step": self.step}
+            return {
+                "returns": self.returns,
+                "step": self.step,
+                "good": [np.asarray(value) for _, value in self.good],
+            }
 
         def restore(self, state):
             self.returns, self.step = state["returns"], state["step"]
+            self.good = [(v, value) for (v, _), value in zip(self.good, state["good"], strict=True)]
+            self._measure()
 
         def _is_good(self):
             return all(np.isfinite(v.numpy()).all() for v in self.model.trainable_variables)

@@ -1,6 +1,7 @@
 """Step CSV: loss, metrics and learning rate every few steps, for a spreadsheet."""
 
 import csv
+import os
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -19,10 +20,7 @@ def build(fitting: Fitting, /, *, every: Annotated[int, Field(ge=1)] = 10) -> An
     class StepCsv(keras.callbacks.Callback):
         step = 0
         file: Any = None
-
-        def on_train_begin(self, logs=None):
-            self.writer = None
-            self.file = open(fitting.directory / "steps.csv", "a", encoding="utf-8", buffering=1, newline="")  # noqa: SIM115
+        writer: Any = None
 
         def on_train_batch_end(self, batch, logs=None):
             self.step += 1
@@ -32,6 +30,8 @@ def build(fitting: Fitting, /, *, every: Annotated[int, Field(ge=1)] = 10) -> An
             # The first line says which columns there are, and a step that was undone has no loss.
             row = {"step": self.step, "next_learning_rate": rate, "loss": ""}
             row |= {name: float(value) for name, value in logs.items()}
+            if self.file is None:  # and nothing was taken back: what is there is of no save
+                self._open("w")
             if self.writer is None:
                 self.writer = csv.DictWriter(self.file, list(row))
                 if self.file.tell() == 0:
@@ -43,9 +43,16 @@ def build(fitting: Fitting, /, *, every: Annotated[int, Field(ge=1)] = 10) -> An
                 self.file.close()
 
         def state(self):
-            return {"step": self.step}
+            return {"step": self.step, "size": self.file.tell() if self.file else 0}
 
         def restore(self, state):
             self.step = state["step"]
+            self._open("a")
+            self.file.truncate(state["size"])  # what came after it comes again
+            self.file.seek(0, os.SEEK_END)
+
+        def _open(self, mode):
+            # By the line, so that who reads along sees whole lines.
+            self.file = open(fitting.directory / "steps.csv", mode, encoding="utf-8", buffering=1, newline="")  # noqa: SIM115
 
     return StepCsv()

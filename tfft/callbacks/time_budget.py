@@ -23,7 +23,7 @@ def build(fitting: Fitting, /, *, minutes: Annotated[float, Field(gt=0)]) -> Any
         spent = 0.0
 
         def on_train_begin(self, logs=None):
-            self.start = time.monotonic() - self.spent
+            self.start = time.monotonic()
 
         def on_train_batch_end(self, batch, logs=None):
             self.spent = time.monotonic() - self.start
@@ -41,5 +41,6 @@ def build(fitting: Fitting, /, *, minutes: Annotated[float, Field(gt=0)]) -> Any
 
         def restore(self, state):
             self.spent = state["spent"]
+            self.start = time.monotonic() - self.spent
 
     return TimeBudget()

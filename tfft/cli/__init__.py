@@ -7,7 +7,7 @@ from importlib import import_module
 
 import click
 
-from tfft import __version__, plugins
+from tfft import __version__, interruption, plugins
 from tfft.errors import TfftError
 
 overrides = click.option(
@@ -60,6 +60,7 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.basicConfig(format="%(message)s", handlers=[_StandardError()])
     logging.getLogger("tfft").setLevel(logging.INFO)
+    interruption.terminable()
     try:
         sys.exit(tfft(prog_name="tfft", standalone_mode=False))
     except TfftError as error:

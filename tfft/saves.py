@@ -1,0 +1,113 @@
+"""All that a training needs to go on as if nothing had happened, in one file for each moment that is kept.
+
+A save is written under another name, forced to the disk and renamed, so that it is whole or not there
+at all; and its name holds the hash of its bytes, so that a disk or a copy that damages it is found out,
+and the save before it is taken. safetensors holds arrays and text, and no code.
+"""
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from tfft import fingerprint
+
+_NAME = re.compile(r"step-\d{10}-[0-9a-f]{32}\.safetensors")
+_STEP = len("step-0000000000")
+_WRITING = ".writing"
+
+
+@dataclass(frozen=True)
+class Save:
+    """One moment of a training.
+
+    Attributes:
+        state: JSON values.
+        arrays: By name.
+    """
+
+    state: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray]
+
+
+def write(folder: Path, step: int, save: Save, *, keep: int) -> Path:
+    """Write a save, and remove all but the newest.
+
+    Args:
+        folder: Of the saves; made if it is not there.
+        step: Steps that were taken, by which saves are ordered.
+        save: What is kept.
+        keep: Saves that stay, this one included.
+
+    Returns:
+        The file.
+
+    Raises:
+        OSError: It cannot be written; those before it are as they were.
+    """
+    folder.mkdir(exist_ok=True)
+    temporary = folder / _WRITING
+    try:
+        arrays = {name: np.asarray(array, order="C") for name, array in save.arrays.items()}
+        save_file(arrays, temporary, metadata={"state": json.dumps(save.state)})
+        with open(temporary, "rb+") as stream:
+            os.fsync(stream.fileno())
+        written = folder / f"step-{step:010d}-{fingerprint.of_files(temporary)[:32]}.safetensors"
+        os.replace(temporary, written)
+        _sync(folder)
+    except SafetensorError as error:  # its own word for a full disk
+        raise OSError(str(error)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    older = [path for path in _newest_first(folder) if path.name[:_STEP] < written.name[:_STEP]]
+    for path in {*_newest_first(folder)} - {written, *older[: keep - 1]}:
+        path.unlink(missing_ok=True)  # also later ones, which were found damaged
+    return written
+
+
+def newest(folder: Path, say: Callable[[str], None]) -> Save | None:
+    """Return the newest save that is not damaged, None where there is none.
+
+    Args:
+        folder: Of the saves.
+        say: Called with a line for each damaged one.
+    """
+    for path in _newest_first(folder):
+        problem = _problem(path)
+        if problem is None:
+            with safe_open(path, framework="numpy") as stream:
+                state = json.loads(stream.metadata()["state"])
+                return Save(state, {name: stream.get_tensor(name) for name in stream.keys()})  # noqa: SIM118
+        say(f"{path} is damaged ({problem}); the save before it is taken")
+    return None
+
+
+def _problem(path: Path) -> str | None:
+    try:
+        digest = fingerprint.of_files(path)
+    except OSError as error:
+        return str(error)
+    return None if digest[:32] in path.name else "its bytes are not those that were written"
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    found = [path for path in folder.glob("step-*") if _NAME.fullmatch(path.name)]
+    return sorted(found, key=lambda path: path.name, reverse=True)
+
+
+def _sync(folder: Path) -> None:
+    """Force the names in a folder to the disk, without which a rename may be lost with the power."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
