@@ -108,10 +108,25 @@ ALLOWED = {
     "data_page": {"data_preview"},
     # What a loss and a regularizer are is declared by their families.
     "learner": {"losses", "regularizers"},
+    # The loop saves what it would go on from, and hears signals where it can stop.
+    "fit": {"interruption", "learner", "saves"},
+    # A save is known by its hash.
+    "saves": {"fingerprint"},
 }
 ALLOWED_IN_FOLDERS = {
     # The command line asks for a config and hands it to the story; __init__ for the version.
-    "cli": {"", "cli", "config", "finished", "first_config", "first_look", "plugins", "run", "sources"},
+    "cli": {
+        "",
+        "cli",
+        "config",
+        "finished",
+        "first_config",
+        "first_look",
+        "interruption",
+        "plugins",
+        "run",
+        "sources",
+    },
     # What a plug-in is given or gives back is declared by its family's __init__.
     "augmentations": {"augmentations"},
     "callbacks": {"callbacks", "weight_average"},

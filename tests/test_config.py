@@ -71,6 +71,7 @@ def test_the_smallest_config_is_completed(folder):
             "reinitialize_blocks": 0,
         },
         "preparation": [],
+        "augmentations": [],
         "freeze": "none",
         "unfreezing": None,
         "lora": None,
@@ -112,9 +113,21 @@ def test_the_smallest_config_is_completed(folder):
             {"name": "early_stopping", "monitor": None, "patience": 3, "min_delta": 0.0},
             {"name": "tensorboard", "update_freq": "epoch", "histogram_freq": 0},
         ],
+        "saves": {"every_steps": None, "every_minutes": 10.0, "keep": 2},
         "export": {"directory": None},
         "run": {"directory": None},
     }
+
+
+def test_differences_are_those_that_change_what_is_learned(folder):
+    one = config.read(write(folder))
+    other = config.read(
+        write(folder),
+        ["training.epochs=4", "optimizer.beta_1=0.8", "callbacks=[ema]", "run.directory=a", "saves.keep=3",
+         "saves=null", "export.directory=b"],
+    )  # fmt: skip
+    assert config.differences(one, one) == []
+    assert config.differences(one, other) == ["optimizer.beta_1", "training.epochs", "callbacks"]
 
 
 def test_a_section_without_a_name_means_the_default_plug_in(folder):

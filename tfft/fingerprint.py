@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,6 +29,20 @@ def of_table(table: pa.Table) -> str:
                 parts[2].update(memoryview(content)[edges[0] : edges[1]])
         whole.update(name.encode() + b"\0" + b"".join(part.digest() for part in parts))
     return whole.hexdigest()
+
+
+def of_weights(path: Path) -> str:
+    """Return the SHA-256 of the arrays in a Keras weights file; its bytes differ whenever it is written."""
+    digest = hashlib.sha256()
+
+    def add(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset):
+            digest.update(f"{name}\0{item.dtype}\0{item.shape}\n".encode())
+            digest.update(np.ascontiguousarray(item[()]).tobytes())
+
+    with h5py.File(path) as file:
+        file.visititems(add)
+    return digest.hexdigest()
 
 
 def of_files(path: Path) -> str:

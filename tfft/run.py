@@ -187,6 +187,8 @@ def resume(directory: Path, settings: Config | None = None) -> Run:
     with run_folder.resumed(directory):
         _log.info(f"Run folder: {directory}")
         _tell_other_versions(directory)
+        if settings.export.directory is None:  # in another folder, it may be another run's
+            saved_model.clear(directory / "export")
         return _run(settings, directory)
 
 
@@ -381,7 +383,7 @@ def _learn(settings: Config, rows: Mapping[str, splits.Rows], directory: Path, b
         """Publish the weights that are kept now, unless they are published."""
         record = directory / run_folder.EXPORTED
         versions = run_folder.read_json(record) if record.exists() else {}
-        key = fingerprint.of_files(directory / run_folder.WEIGHTS)
+        key = fingerprint.of_weights(directory / run_folder.WEIGHTS)
         if key not in versions or not Path(versions[key]).is_dir():
             versions.pop(key, None)  # so that the newest is the last
             versions[key] = str(finished.publish(answering(), base, proof))

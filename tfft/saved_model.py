@@ -28,6 +28,8 @@ _PYTHON_OPERATIONS = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "NumpyFunc"}
 TOLERANCE = 1e-5
 """Largest difference of a probability that passes as the same answer in float32."""
 
+_WRITING = "writing-"
+
 BATCH = 32
 """Texts in one call of the comparison, as in `reload_probe.py`."""
 
@@ -92,7 +94,7 @@ def write(
     ]
     columns = {name: [row[name] for row in [*hard, *rows]] for name in names}
     # The name is no number, so a server that watches the folder passes over it.
-    temporary = Path(tempfile.mkdtemp(dir=base, prefix="writing-"))
+    temporary = Path(tempfile.mkdtemp(dir=base, prefix=_WRITING))
     try:
         module = tf.Module(name="tfft")
         module.preprocessor = preprocessor
@@ -107,6 +109,12 @@ def write(
         return _publish(temporary / "model", base), proof
     finally:
         shutil.rmtree(temporary)
+
+
+def clear(base: Path) -> None:
+    """Remove what exports left that were cut off, where nobody else writes."""
+    for left in base.glob(f"{_WRITING}*"):
+        shutil.rmtree(left)
 
 
 def check(base: Path) -> None:

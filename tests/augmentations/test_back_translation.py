@@ -1,5 +1,6 @@
 """Tests of tfft/augmentations/back_translation.py."""
 
+import json
 import re
 from pathlib import Path
 
@@ -34,14 +35,15 @@ def test_texts_without_paraphrases_stay(files):
 
 
 def test_paths_of_the_settings_are_absolute():
-    model = plugins.settings("augmentations", "back_translation")
-    assert model(name="back_translation", files=["~/a.csv", "b.csv"]).files == [
-        Path.home() / "a.csv",
-        Path.cwd() / "b.csv",
-    ]
+    def read(files):
+        # As a config is read.
+        model = plugins.settings("augmentations", "back_translation")
+        return model.model_validate_json(json.dumps({"name": "back_translation", "files": files})).files
+
+    assert read(["~/a.csv", "b.csv"]) == [Path.home() / "a.csv", Path.cwd() / "b.csv"]
     for wrong in ([], [3], "a.csv"):
         with pytest.raises(ValidationError):
-            model(name="back_translation", files=wrong)
+            read(wrong)
 
 
 @pytest.mark.parametrize(

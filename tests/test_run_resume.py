@@ -1,0 +1,177 @@
+"""Runs that are cut off and go on: the process killed at once, told to end, or refused."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import h5py
+import numpy as np
+import pytest
+
+import tfft
+from tests.conftest import write_csv, write_toy
+from tfft import config, fit, run, run_folder, saved_model
+from tfft.errors import DataError, RunError, SettingError
+
+pytestmark = pytest.mark.usefixtures("unproved")
+
+SETTINGS = ["training.epochs=2", "saves.every_steps=3", "callbacks=[saved_model_export, json_lines, ema]"]
+
+
+class Killed(BaseException):
+    """Stands in for the end of the process."""
+
+
+def weights(directory):
+    found = {}
+    with h5py.File(directory / "model" / "best.weights.h5") as file:
+        file.visititems(lambda name, item: found.update({name: item[()]}) if hasattr(item, "shape") else None)
+    return found
+
+
+def check_same(found, wanted):
+    """Check that two runs left the same weights, figures and history, times aside."""
+    one, other = weights(found), weights(wanted)
+    assert one.keys() == other.keys()
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+    for file in ("validation.json", "test.json"):
+        assert (found / "evaluation" / file).read_text() == (wanted / "evaluation" / file).read_text()
+    rows = [
+        [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(path.open())]
+        for path in (found / "history.csv", wanted / "history.csv")
+    ]
+    assert rows[0] == rows[1]
+    exports = [sorted(path.name for path in (folder / "export").iterdir()) for folder in (found, wanted)]
+    assert exports[0] == exports[1]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, tiny_preset, toy_rows):
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(saved_model, "_prove", lambda *_: {"texts_compared": 0, "largest_difference": 0.0})
+        path = write_toy(folder, tiny_preset, toy_rows, learning_rate=1e-2, epochs=2)
+        return tfft.train(path, SETTINGS).directory
+
+
+def kill_at(monkeypatch, owner, name, number):
+    """End the run when a function is called for the n-th time."""
+    real, calls = getattr(owner, name), []
+
+    def killing(*arguments, **named):
+        calls.append(1)
+        if len(calls) == number:
+            raise Killed
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(owner, name, killing)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "number"),
+    [
+        (fit.saves.os, "fsync", 5), (fit.Learner, "evaluate", 2), (run.finished, "measure", 2),
+        (saved_model, "_publish", 1),
+    ],
+    ids=["inside a save", "validation", "evaluation", "inside an export"],
+)  # fmt: skip
+def test_killed_anywhere_it_comes_to_the_same(toy_config, tmp_path, whole, monkeypatch, owner, name, number):
+    with monkeypatch.context() as patch:
+        kill_at(patch, owner, name, number)
+        for module in (run_folder, saved_model):  # as when the process dies: nothing is cleaned up
+            patch.setattr(module, "shutil", SimpleNamespace(rmtree=lambda *_: None))
+        with pytest.raises(Killed):
+            tfft.train(toy_config, SETTINGS)
+    finished = run.resume(tmp_path / "run")
+    check_same(finished.directory, whole)
+    assert json.loads((tmp_path / "run" / "status.json").read_text()) == {"status": "finished"}
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "tfft", "train", *map(str, arguments)]
+
+
+def test_a_real_kill_and_a_real_sigterm(toy_config, tmp_path):
+    # The processes themselves, with the proof of the export.
+    settings = ["training.epochs=10", "saves.every_steps=3", "callbacks=[]"]
+    tfft.train(toy_config, [*settings, f"run.directory={tmp_path / 'whole'}"])
+    settings = [part for setting in settings for part in ("--set", setting)]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
+    directory = tmp_path / "run"
+
+    def start(*arguments):
+        return subprocess.Popen(
+            command(*arguments), env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def wait_for(process, is_there):
+        until = time.monotonic() + 120
+        while not is_there():
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
+    first = start(toy_config, *settings)
+    wait_for(first, lambda: [*directory.glob("saves/step-*")])
+    second = start("--resume", directory)
+    assert second.wait() == 2
+    assert f"is being written to by process {first.pid}" in second.communicate()[1]
+    first.kill()
+    first.communicate()
+
+    third = start("--resume", directory)
+    wait_for(third, lambda: "Going on after step" in (directory / "log.txt").read_text())
+    third.send_signal(signal.SIGTERM)
+    told = third.communicate()[1]
+    assert third.returncode == 143, told
+    assert f"Go on where it stopped: tfft train --resume {directory}" in told
+    assert json.loads((directory / "status.json").read_text())["status"] == "interrupted"
+
+    done = subprocess.run(command("--resume", directory), env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("Going on after step") == 1
+    check_same(directory, tmp_path / "whole")
+
+    again = subprocess.run(command("--resume", directory), env=environment, capture_output=True, text=True)
+    assert (again.returncode, again.stdout) == (0, done.stdout)
+    assert "has ended: there is nothing to go on with" in again.stderr
+
+
+@pytest.fixture
+def cut_off(toy_config, tmp_path, monkeypatch):
+    """The folder of a run that was cut off."""
+    with monkeypatch.context() as patch:
+        kill_at(patch, fit.Learner, "evaluate", 1)
+        with pytest.raises(Killed):
+            tfft.train(toy_config, SETTINGS)
+    return tmp_path / "run"
+
+
+def test_what_does_not_belong_to_the_run_is_refused(toy_config, tmp_path, toy_rows, cut_off):
+    changed = config.read(toy_config, [*SETTINGS, "training.epochs=3", "optimizer.learning_rate=0.5"])
+    with pytest.raises(SettingError) as caught:
+        run.resume(cut_off, changed)
+    assert str(caught.value) == (
+        "--resume: must go on with the config that the run was begun with, and some keys differ, got "
+        "'optimizer.learning_rate, training.epochs'. Put them back, leave CONFIG out, or begin a new run."
+    )
+    write_csv(tmp_path / "train.csv", toy_rows[1:81])
+    with pytest.raises(DataError, match=r"train\.csv: has changed since the run"):
+        run.resume(cut_off)
+    with pytest.raises(RunError, match="is not a run folder"):
+        run.resume(tmp_path)
+
+
+def test_other_versions_are_told(tmp_path, caplog):
+    record = run_folder.environment()
+    record["packages"]["keras"] = "2.0"
+    run_folder.write_json(tmp_path / "environment.json", record)
+    run._tell_other_versions(tmp_path)
+    (told,) = caplog.messages
+    assert told.startswith("Warning: the run was begun with keras 2.0, and goes on with 3.")
