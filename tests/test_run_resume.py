@@ -91,6 +91,7 @@ def test_killed_anywhere_it_comes_to_the_same(toy_config, tmp_path, whole, monke
     finished = run.resume(tmp_path / "run")
     check_same(finished.directory, whole)
     assert json.loads((tmp_path / "run" / "status.json").read_text()) == {"status": "finished"}
+    assert not (tmp_path / "run" / "saves").exists()  # three times the weights, and needed no more
 
 
 def command(*arguments):

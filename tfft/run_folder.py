@@ -11,7 +11,7 @@ history.csv        one line an epoch
 evaluation/        figures and wrong rows of each split
 tensorboard/       event files, if the config asks for them
 export/            numbered SavedModels
-saves/             what a training that was cut off goes on from
+saves/             what a training that was cut off goes on from; gone when the run has ended
 exported.json      the folder of each SavedModel, by the hash of the weights that it has
 status.json        training, finished, interrupted or failed
 log.txt            what was said
@@ -142,11 +142,12 @@ def _begun(directory: Path) -> Iterator[logging.Logger]:
 
 @contextlib.contextmanager
 def _ending_well(directory: Path) -> Iterator[logging.Logger]:
-    """Keep what is logged, and tell when the block has ended well."""
+    """Keep what is logged, and tell when the block has ended well; then no save is needed any more."""
     with _logged(directory) as logger:
         write_json(directory / "status.json", {"status": "training"})
         yield logger
         write_json(directory / "status.json", {"status": "finished"})
+        shutil.rmtree(directory / SAVES, ignore_errors=True)
 
 
 @contextlib.contextmanager
