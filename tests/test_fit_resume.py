@@ -1,6 +1,7 @@
 """Tests of tfft/fit.py: a training that is cut off anywhere comes to what it would have come to."""
 
 import csv
+import json
 import os
 import signal
 
@@ -53,7 +54,7 @@ def cut():
     raise Cut
 
 
-def train(folder, *, every=None, cut_at=None, how=cut, names=(), width=3, optimizer=None):
+def train(folder, *, every=None, cut_at=None, how=cut, names=(), width=3, optimizer=None, said=None, keep=2):
     """Train a toy with dropout, in two phases; return what is left of it."""
     keras.utils.set_random_seed(0)
     inputs = keras.Input([2])
@@ -94,8 +95,8 @@ def train(folder, *, every=None, cut_at=None, how=cut, names=(), width=3, optimi
         weights=folder / "best.weights.h5",
         history=folder / "history.csv",
         callbacks=[*callbacks, *([] if cut_at is None else [CutOff(cut_at, how)])],
-        saving=None if every is None else fit.Saving(folder / "saves", steps=every, minutes=None, keep=2),
-        say=lambda line: None,
+        saving=None if every is None else fit.Saving(folder / "saves", steps=every, minutes=None, keep=keep),
+        say=([] if said is None else said).append,
     )
     return learner
 
@@ -185,6 +186,58 @@ def test_again_and_again(tmp_path, whole):
         with pytest.raises(Cut):
             train(tmp_path, every=1, cut_at=moment, names=EVERY)
     check_same(end(tmp_path, train(tmp_path, every=1, names=EVERY)), whole)
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    train(alone, names=EVERY)
+    for name in ("events.jsonl", "steps.csv"):
+        one, other = ((folder / name).read_text().splitlines() for folder in (tmp_path, alone))
+        if name == "events.jsonl":
+            one, other = ([json.loads(line) | {"seconds": 0} for line in lines] for lines in (one, other))
+        assert one == other
+
+
+@pytest.mark.parametrize("moment", [(1, "validation"), (1, "end")], ids=str)
+def test_a_training_that_stops_early_stays_stopped(tmp_path, moment):
+    names = (("early_stopping", {"patience": 1, "min_delta": 10.0}),)
+    (tmp_path / "whole").mkdir()
+    wanted = end(tmp_path / "whole", train(tmp_path / "whole", names=names))
+    assert len(wanted[0]) == 2
+    with pytest.raises(Cut):
+        train(tmp_path, every=1, cut_at=moment, names=names)
+    check_same(end(tmp_path, train(tmp_path, every=1, names=names)), wanted)
+    # Of one that has stopped, nothing is trained any more.
+    check_same(end(tmp_path, train(tmp_path, every=1, names=names)), wanted)
+
+
+def test_without_saving_it_goes_on_all_the_same_and_writes_none(tmp_path, whole):
+    with pytest.raises(Cut):
+        train(tmp_path, every=2, cut_at=(1, 1), names=EVERY)
+    before = sorted((tmp_path / "saves").iterdir())
+    said = []
+    check_same(end(tmp_path, train(tmp_path, every=1, keep=0, names=EVERY, said=said)), whole)
+    assert said[0] == "Going on after step 4, in epoch 2"
+    assert sorted((tmp_path / "saves").iterdir()) == before
+
+
+def test_a_signal_during_the_last_save_is_heard(tmp_path, monkeypatch):
+    real = fit.saves.write
+
+    def write(folder, step, *arguments, **named):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return real(folder, step, *arguments, **named)
+
+    monkeypatch.setattr(fit.saves, "write", write)
+    with pytest.raises(SystemExit):
+        train(tmp_path, every=1000)
+
+
+def test_a_run_folder_that_cannot_be_written_is_told(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(fit.saves, "put", full)
+    with pytest.raises(RunError, match=r"cannot be written to: .*No space left on device\. Make room"):
+        train(tmp_path)
 
 
 def test_the_scale_of_the_loss_and_a_mean_of_weights_go_on(tmp_path):
@@ -207,7 +260,19 @@ def test_damaged_saves_cost_steps_and_nothing_else(tmp_path, whole):
         train(tmp_path, every=2, cut_at=(2, 2), names=EVERY)
     newest = max((tmp_path / "saves").iterdir())
     newest.write_bytes(newest.read_bytes()[:-1])
-    check_same(end(tmp_path, train(tmp_path, every=2, names=EVERY)), whole)
+    said = []
+    check_same(end(tmp_path, train(tmp_path, every=2, names=EVERY, said=said)), whole)
+    assert said[1] == "Going on after step 8, in epoch 3"
+
+
+def test_where_all_saves_are_damaged_it_says_so_and_begins_anew(tmp_path, whole):
+    with pytest.raises(Cut):
+        train(tmp_path, every=2, cut_at=(1, 2), names=EVERY)
+    for path in (tmp_path / "saves").iterdir():
+        path.write_bytes(b"")
+    said = []
+    check_same(end(tmp_path, train(tmp_path, every=2, names=EVERY, said=said)), whole)
+    assert said[2] == "No save is left to go on from: the training begins anew"
 
 
 def test_the_save_of_another_training_is_refused(tmp_path):
@@ -222,4 +287,7 @@ def test_a_save_that_cannot_be_written_is_told_and_the_training_goes_on(tmp_path
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(fit.saves, "write", full)
-    check_same(end(tmp_path, train(tmp_path, every=1, names=EVERY)), whole)
+    said = []
+    check_same(end(tmp_path, train(tmp_path, every=5, names=EVERY, said=said)), whole)
+    told = [line for line in said if "cannot be saved: [Errno 28] No space left on device" in line]
+    assert [line.split(" cannot")[0] for line in told] == [f"Warning: step {step}" for step in (5, 10, 12)]

@@ -1,5 +1,6 @@
 """Runs that are cut off and go on: the process killed at once, told to end, or refused."""
 
+import contextlib
 import csv
 import json
 import os
@@ -16,7 +17,7 @@ import pytest
 import tfft
 from tests.conftest import write_csv, write_toy
 from tfft import config, fit, run, run_folder, saved_model
-from tfft.errors import DataError, RunError, SettingError
+from tfft.errors import DataError, RunError, SettingError, TrainingError
 
 pytestmark = pytest.mark.usefixtures("unproved")
 
@@ -167,6 +168,58 @@ def test_what_does_not_belong_to_the_run_is_refused(toy_config, tmp_path, toy_ro
         run.resume(cut_off)
     with pytest.raises(RunError, match="is not a run folder"):
         run.resume(tmp_path)
+
+
+def test_a_file_of_paraphrases_that_has_changed_is_refused(toy_config, tmp_path, toy_rows, monkeypatch):
+    file = tmp_path / "made.csv"
+    file.write_text(f"text,paraphrase\n{toy_rows[0][0]},a film\n")
+    chosen = [*SETTINGS, f"augmentations=[{{name: back_translation, files: [{file}]}}]"]
+    with monkeypatch.context() as patch:
+        kill_at(patch, fit.Learner, "evaluate", 1)
+        with pytest.raises(Killed):
+            tfft.train(toy_config, chosen)
+    file.write_text(f"text,paraphrase\n{toy_rows[0][0]},a story\n")
+    with pytest.raises(DataError, match=r"^augmentations: .*made\.csv has changed since the run"):
+        run.resume(tmp_path / "run")
+
+
+def test_a_cross_validation_is_refused(tmp_path):
+    (tmp_path / "fold-1").mkdir()
+    with pytest.raises(RunError, match="is of a cross-validation, which cannot go on"):
+        run.resume(tmp_path)
+
+
+def test_of_two_processes_one_writes_and_of_a_file_system_without_locks_one_is_warned(
+    tmp_path, monkeypatch, caplog
+):
+    with run_folder.new(tmp_path / "a") as directory:
+        run_folder.write_text(directory / "config.yaml", "")
+        second = run_folder.resumed(directory)
+        with pytest.raises(RunError, match=f"is being written to by process {os.getpid()}"):
+            second.__enter__()
+    with pytest.raises(RunError, match="has ended meanwhile"), run_folder.resumed(directory):
+        pass
+
+    def unknown(*_):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(run_folder.fcntl, "flock", unknown)
+    with run_folder.new(tmp_path / "b"):
+        pass
+    assert "cannot be locked: [Errno 38] Function not implemented" in caplog.text
+
+
+def test_no_one_is_told_to_go_on_to_the_same_error(tmp_path, caplog):
+    caplog.set_level("INFO", "tfft")
+    for error, told in ((TrainingError("the loss is nan"), False), (ValueError("a defect"), True)):
+        caplog.clear()
+        folder = tmp_path / type(error).__name__
+        saves = folder / "saves"
+        with contextlib.suppress(type(error)), run_folder.new(folder):
+            saves.mkdir()
+            (saves / "step-1").touch()
+            raise error
+        assert (f"tfft train --resume {folder}" in caplog.text) == told
 
 
 def test_other_versions_are_told(tmp_path, caplog):

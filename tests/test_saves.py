@@ -82,9 +82,7 @@ def test_a_damaged_save_is_told_and_the_one_before_is_taken(tmp_path, seed):
     second.write_bytes(content)
     found, said = kept(tmp_path)
     assert found.state == {"step": 1}
-    assert said == [
-        f"{second} is damaged (its bytes are not those that were written); the save before it is taken"
-    ]
+    assert said == [f"{second} is damaged (its bytes are not those that were written), and passed over"]
     first.write_bytes(b"")
     assert kept(tmp_path)[0] is None
 

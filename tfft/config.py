@@ -352,8 +352,8 @@ class Saves(Settings):
     Ctrl-C or SIGTERM comes, in any case."""
     keep: Annotated[int, Field(ge=1)] = 2
     """Saves that stay; should the newest be damaged, the one before it is taken. Each holds the weights and
-    what the optimizer knows of each: with AdamW three times the weights. The weights of the best epoch are
-    kept besides."""
+    what the optimizer knows of each, with AdamW three times the weights, and what `ema`, `swa` and
+    `nan_guard` keep of them. The weights of the best epoch are kept besides."""
 
 
 class Export(Settings):

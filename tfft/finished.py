@@ -482,5 +482,5 @@ def check_unchanged(directory: Path, split: str, rows: Mapping[str, splits.Rows]
     if kept["sha256"] != rows[split].source["sha256"]:
         raise DataError(
             f"{', '.join(kept['from'])}: has changed since the run, so this is not the split that it had. "
-            "Bring the old rows back, or measure the new ones with --input."
+            "Bring the old rows back, or measure the new ones with tfft evaluate --input."
         )

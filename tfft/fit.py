@@ -7,6 +7,7 @@ had never stopped. What Keras has otherwise is Keras's: the traced step, `evalua
 
 import contextlib
 import csv
+import errno
 import io
 import math
 import os
@@ -27,6 +28,8 @@ from tfft.errors import RunError, TrainingError
 from tfft.learner import Learner
 from tfft.saves import Save
 
+_FULL_OR_CLOSED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+
 
 @dataclass(frozen=True)
 class Saving:
@@ -36,7 +39,7 @@ class Saving:
         folder: Of the saves.
         steps: Between two saves; None for none by steps.
         minutes: Between two saves; None for none by time.
-        keep: Saves that stay.
+        keep: Saves that stay; 0 writes none, and goes on from one that is there all the same.
     """
 
     folder: Path
@@ -86,7 +89,7 @@ def run(
 
     Raises:
         TrainingError: The loss is no longer a number.
-        RunError: The save is of another training.
+        RunError: The save is of another training, or weights or history cannot be written.
         KeyboardInterrupt: SIGINT came; what was learned is saved.
         SystemExit: SIGTERM came, as well.
     """
@@ -114,16 +117,24 @@ def run(
             epochs=epochs,
             steps=steps_per_epoch,
         )
-        _loop(
-            learner,
-            train,
-            validation,
-            listening,
-            epochs=epochs,
-            steps_per_epoch=steps_per_epoch,
-            keeper=Keeper(learner, listening.callbacks, saving, steps_per_epoch, say),
-            asked=asked,
-        )
+        try:
+            _loop(
+                learner,
+                train,
+                validation,
+                listening,
+                epochs=epochs,
+                steps_per_epoch=steps_per_epoch,
+                keeper=Keeper(learner, listening.callbacks, saving, steps_per_epoch, say),
+                asked=asked,
+            )
+        except OSError as error:
+            if error.errno not in _FULL_OR_CLOSED:
+                raise
+            raise RunError(
+                f"{history.parent} cannot be written to: {error}. Make room, or mend it, and go on with tfft "
+                "train --resume."
+            ) from error
     say(f"Kept the weights of epoch {best.epoch + 1}: {monitor} {best.value:.4f}")
 
 
@@ -172,6 +183,8 @@ def _loop(
     # So that what is measured and exported after it can be made again, however it is cut off.
     keeper.save(epoch, step)
     listening.on_train_end()
+    if reason := asked():
+        raise reason
 
 
 def _begin_epoch(learner: Learner, listening: keras.callbacks.CallbackList, epoch: int) -> None:
@@ -225,7 +238,7 @@ class Keeper:
             step: Of the epoch, from 0.
             measured: What the training rows of the epoch gave, if the validation has begun.
         """
-        if self.saving is None:
+        if self.saving is None or not self.saving.keep:
             return
         at_the_end = step == self.steps_per_epoch or (step and self.learner.stop_training)
         if at_the_end and measured is None:
@@ -272,7 +285,10 @@ class Keeper:
         Raises:
             RunError: It is of another training.
         """
-        if self.saving is None or (save := saves.newest(self.saving.folder, self.say)) is None:
+        if self.saving is None or not any(self.saving.folder.glob("step-*")):
+            return 0, 0, {}
+        if (save := saves.newest(self.saving.folder, self.say)) is None:
+            self.say("No save is left to go on from: the training begins anew")
             return 0, 0, {}
         inputs, labels = next(iter(validation))
         self.learner.compute_metrics(inputs, labels, self.learner(inputs, training=False))
@@ -469,7 +485,7 @@ class BestWeights(keras.callbacks.Callback):
             self.epoch, self.value = epoch, value
             temporary = self.path.with_name("writing.weights.h5")
             self.whole.save_weights(temporary)
-            os.replace(temporary, self.path)
+            saves.put(temporary, self.path)  # before a save tells that they are there
 
     def state(self):
         return {"epoch": self.epoch, "value": None if math.isnan(self.value) else self.value}

@@ -46,7 +46,7 @@ from tfft.augmentations import Augmentation
 from tfft.callbacks import Fitting
 from tfft.classifier import Classifier
 from tfft.config import Config
-from tfft.errors import SettingError
+from tfft.errors import DataError, PresetError, RunError, SettingError
 from tfft.learner import Learner
 from tfft.learning_rates import Schedule
 from tfft.losses import RowLoss
@@ -149,7 +149,8 @@ def train(settings: Config, name: str = "run") -> Run:
         The run, whose folder holds everything that came of it.
 
     Raises:
-        TfftError: Something that the user gave cannot work; no run folder is left behind.
+        TfftError: Something that the user gave cannot work; no run folder is left behind, unless the
+            training had begun and was saved.
     """
     with run_folder.new(_directory(settings, name)) as directory:
         _log.info(f"Run folder: {directory}")
@@ -173,8 +174,9 @@ def resume(directory: Path, settings: Config | None = None) -> Run:
             it was begun with.
     """
     directory = Path(directory).absolute()
-    if run_folder.is_finished(directory):
-        return _finished(directory)
+    if (directory / "fold-1").is_dir():
+        raise RunError(f"{directory} is of a cross-validation, which cannot go on. Begin it anew.")
+    is_finished = run_folder.is_finished(directory)
     begun = config.restore(directory / "config.yaml")
     settings = settings or begun
     if changed := config.differences(begun, settings):
@@ -184,8 +186,12 @@ def resume(directory: Path, settings: Config | None = None) -> Run:
             "must go on with the config that the run was begun with, and some keys differ",
             fix="Put them back, leave CONFIG out, or begin a new run.",
         )
+    if is_finished:
+        return _finished(directory)
     with run_folder.resumed(directory):
         _log.info(f"Run folder: {directory}")
+        if not any((directory / run_folder.SAVES).glob("step-*")):
+            _log.info("It has no save to go on from: the training begins anew")
         _tell_other_versions(directory)
         if settings.export.directory is None:  # in another folder, it may be another run's
             saved_model.clear(directory / "export")
@@ -193,8 +199,9 @@ def resume(directory: Path, settings: Config | None = None) -> Run:
 
 
 def _describe(settings: Config, directory: Path) -> None:
-    run_folder.write_text(directory / "config.yaml", config.to_yaml(settings))
+    # The config last: where it is, the run can be taken up.
     run_folder.write_json(directory / "environment.json", run_folder.environment())
+    run_folder.write_text(directory / "config.yaml", config.to_yaml(settings))
 
 
 def _run(settings: Config, directory: Path) -> Run:
@@ -205,12 +212,48 @@ def _run(settings: Config, directory: Path) -> Run:
     return Run(directory, learned.figures, learned.export())
 
 
+def _check_same_files(settings: Config, directory: Path) -> None:
+    """Record the hashes of the files that augmentations read; of a run that goes on, compare them.
+
+    Raises:
+        DataError: One has changed.
+    """
+    record = directory / "augmentations.json"
+    paths = [
+        path
+        for chosen in settings.augmentations
+        for value in chosen.arguments().values()
+        for path in (value if isinstance(value, list) else [value])
+        if isinstance(path, Path)
+    ]
+    found = {str(path): fingerprint.of_files(path) for path in paths}
+    if record.exists():
+        before = run_folder.read_json(record)
+        for path in [path for path, digest in found.items() if before.get(path) != digest]:
+            raise DataError(f"augmentations: {path} has changed since the run. Bring the old file back.")
+    if found:
+        run_folder.write_json(record, found)
+
+
+def _check_same_preset(model: Classifier, directory: Path) -> None:
+    if not (directory / run_folder.DESCRIPTION).exists():
+        return
+    before = run_folder.read_json(directory / run_folder.DESCRIPTION)["preset"]
+    if before != model.description["preset"]:
+        raise PresetError(
+            f"backbone.preset: the weights of {before['name']} have changed since the run. Bring the old "
+            "ones back."
+        )
+
+
 def _finished(directory: Path) -> Run:
     figures = {
         split: run_folder.read_json(path)
         for split in ("validation", "test")
         if (path := directory / "evaluation" / f"{split}.json").exists()
     }
+    if not (directory / run_folder.EXPORTED).exists():
+        raise RunError(f"{directory} has ended without an export: there is nothing to go on with.")
     *_, export = run_folder.read_json(directory / run_folder.EXPORTED).values()
     _log.info(f"{directory} has ended: there is nothing to go on with")
     return Run(directory, figures, Path(export))
@@ -326,6 +369,7 @@ def _learn_fold(
     settings: Config, rows: Mapping[str, splits.Rows], directory: Path
 ) -> tuple[dict, np.ndarray, Facts]:
     """Train one fold; return the figures of its test split, its logits for it, and its facts."""
+    settings = settings.model_copy(update={"saves": None})  # of which no cross-validation goes on
     with run_folder.fold(directory):
         _describe(settings, directory)
         finished.tell_split(settings, rows)
@@ -345,6 +389,7 @@ def _learn(settings: Config, rows: Mapping[str, splits.Rows], directory: Path, b
         for split in rows:
             finished.check_unchanged(directory, split, rows)
     run_folder.write_json(directory / "data.json", {s: part.source for s, part in rows.items()})
+    _check_same_files(settings, directory)
     task = finished.task_of(settings)
     changes = _augmentations(settings, task)
     facts = task.collect(rows["train"].table["label"])
@@ -371,6 +416,7 @@ def _learn(settings: Config, rows: Mapping[str, splits.Rows], directory: Path, b
 
     for name_of_file, content in model.preprocessor.tokenizer.files.items():
         run_folder.write_bytes((directory / run_folder.DESCRIPTION).with_name(name_of_file), content)
+    _check_same_preset(model, directory)
     run_folder.write_json(directory / run_folder.DESCRIPTION, model.description)
     run_folder.write_json(directory / "labels.json", facts.labels)
     proof = _proof_rows(rows, model.preprocessor.read.columns)
@@ -384,7 +430,7 @@ def _learn(settings: Config, rows: Mapping[str, splits.Rows], directory: Path, b
         record = directory / run_folder.EXPORTED
         versions = run_folder.read_json(record) if record.exists() else {}
         key = fingerprint.of_weights(directory / run_folder.WEIGHTS)
-        if key not in versions or not Path(versions[key]).is_dir():
+        if key not in versions or not Path(versions[key]).is_dir() or Path(versions[key]).parent != base:
             versions.pop(key, None)  # so that the newest is the last
             versions[key] = str(finished.publish(answering(), base, proof))
             run_folder.write_json(record, versions)
@@ -774,15 +820,11 @@ def _fit(
     )
 
 
-def _saving(settings: Config, directory: Path) -> fit.Saving | None:
-    if (chosen := settings.saves) is None:
-        return None
-    return fit.Saving(
-        directory / run_folder.SAVES,
-        steps=chosen.every_steps,
-        minutes=chosen.every_minutes,
-        keep=chosen.keep,
-    )
+def _saving(settings: Config, directory: Path) -> fit.Saving:
+    folder, chosen = directory / run_folder.SAVES, settings.saves
+    if chosen is None:
+        return fit.Saving(folder, steps=None, minutes=None, keep=0)
+    return fit.Saving(folder, steps=chosen.every_steps, minutes=chosen.every_minutes, keep=chosen.keep)
 
 
 def _batches(

@@ -36,7 +36,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tfft.errors import RunError
+from tfft.errors import RunError, TfftError
 
 DESCRIPTION = Path("model") / "description.json"
 PROOF_ROWS = Path("model") / "proof_rows.json"
@@ -51,7 +51,7 @@ _PACKAGES = (
 
 @contextlib.contextmanager
 def new(directory: Path) -> Iterator[Path]:
-    """Make the folder of a run; it goes again if the run ends before anything was learned.
+    """Make the folder of a run; it goes again if the run ends before anything was learned or saved.
 
     Everything logged to `tfft` inside the block is kept in `log.txt`.
 
@@ -75,9 +75,9 @@ def resumed(directory: Path) -> Iterator[Path]:
     """Take up the folder of a run that was cut off; it stays, however the block ends.
 
     Raises:
-        RunError: Another process writes to it.
+        RunError: Another process writes to it, or it has ended.
     """
-    with _locked(directory), _ending_well(directory) as logger:
+    with _locked(directory), _going_on(directory) as logger:
         try:
             (directory / WEIGHTS).parent.mkdir(exist_ok=True)
             yield directory
@@ -101,9 +101,11 @@ def _tell_the_end(directory: Path, error: BaseException, logger: logging.Logger)
     status = "interrupted" if isinstance(error, (KeyboardInterrupt, SystemExit)) else "failed"
     if (directory / WEIGHTS).exists():
         logger.info(f"The best weights so far are kept: tfft evaluate {directory}")
-    if any((directory / SAVES).glob("step-*")):
+    # What the user must put right would only come again.
+    if any((directory / SAVES).glob("step-*")) and not isinstance(error, TfftError):
         logger.info(f"Go on where it stopped: tfft train --resume {directory}")
-    write_json(directory / "status.json", {"status": status, "reason": str(error)})
+    with contextlib.suppress(OSError):  # a full disk is told by the error itself
+        write_json(directory / "status.json", {"status": status, "reason": str(error)})
 
 
 @contextlib.contextmanager
@@ -151,6 +153,14 @@ def _ending_well(directory: Path) -> Iterator[logging.Logger]:
 
 
 @contextlib.contextmanager
+def _going_on(directory: Path) -> Iterator[logging.Logger]:
+    if is_finished(directory):  # while this process waited for the lock
+        raise RunError(f"{directory} has ended meanwhile: there is nothing to go on with.")
+    with _ending_well(directory) as logger:
+        yield logger
+
+
+@contextlib.contextmanager
 def _locked(directory: Path) -> Iterator[None]:
     """Keep other processes from writing to a folder; the system frees it when this one dies.
 
@@ -160,12 +170,14 @@ def _locked(directory: Path) -> Iterator[None]:
     with open(directory / ".lock", "a+", encoding="utf-8") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             stream.seek(0)
             raise RunError(
                 f"{directory} is being written to by process {stream.read().strip() or 'unknown'}. Wait "
                 "for it to end, or end it."
             ) from None
+        except OSError as error:  # some file systems know no locks
+            logging.getLogger("tfft").warning(f"Warning: {directory} cannot be locked: {error}")
         stream.truncate(0)
         stream.write(str(os.getpid()))
         stream.flush()

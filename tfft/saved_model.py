@@ -197,6 +197,7 @@ def _prove(serve, directory: Path, columns: Mapping[str, Sequence[str]]) -> dict
         text=True,
         check=False,
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+        start_new_session=True,  # Ctrl-C is for the run, which puts itself down in its own time
     )
     if done.returncode:
         raise RunError(f"The export cannot be loaded in a clean process:\n{done.stderr[-2000:]}")

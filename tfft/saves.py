@@ -58,11 +58,8 @@ def write(folder: Path, step: int, save: Save, *, keep: int) -> Path:
     try:
         arrays = {name: np.asarray(array, order="C") for name, array in save.arrays.items()}
         save_file(arrays, temporary, metadata={"state": json.dumps(save.state)})
-        with open(temporary, "rb+") as stream:
-            os.fsync(stream.fileno())
         written = folder / f"step-{step:010d}-{fingerprint.of_files(temporary)[:32]}.safetensors"
-        os.replace(temporary, written)
-        _sync(folder)
+        put(temporary, written)
     except SafetensorError as error:  # its own word for a full disk
         raise OSError(str(error)) from error
     finally:
@@ -87,8 +84,20 @@ def newest(folder: Path, say: Callable[[str], None]) -> Save | None:
             with safe_open(path, framework="numpy") as stream:
                 state = json.loads(stream.metadata()["state"])
                 return Save(state, {name: stream.get_tensor(name) for name in stream.keys()})  # noqa: SIM118
-        say(f"{path} is damaged ({problem}); the save before it is taken")
+        say(f"{path} is damaged ({problem}), and passed over")
     return None
+
+
+def put(temporary: Path, place: Path) -> None:
+    """Give a file its name once it is on the disk, and force the name there, too."""
+    with open(temporary, "rb+") as stream:
+        os.fsync(stream.fileno())
+    os.replace(temporary, place)
+    folder = os.open(place.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _problem(path: Path) -> str | None:
@@ -102,12 +111,3 @@ def _problem(path: Path) -> str | None:
 def _newest_first(folder: Path) -> list[Path]:
     found = [path for path in folder.glob("step-*") if _NAME.fullmatch(path.name)]
     return sorted(found, key=lambda path: path.name, reverse=True)
-
-
-def _sync(folder: Path) -> None:
-    """Force the names in a folder to the disk, without which a rename may be lost with the power."""
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

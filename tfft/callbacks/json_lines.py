@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -40,7 +41,8 @@ def build(fitting: Fitting, /, *, every: Annotated[int, Field(ge=1)] = 10) -> An
         def restore(self, state):
             self.step = state["step"]
             self._open("a")
-            self.file.truncate(state["size"])  # what came after it comes again
+            self.file.truncate(min(state["size"], self.file.tell()))  # what came after it comes again
+            self.file.seek(0, os.SEEK_END)
 
         def _open(self, mode):
             # By the line, so that who reads along sees whole lines.

@@ -48,7 +48,7 @@ def build(fitting: Fitting, /, *, every: Annotated[int, Field(ge=1)] = 10) -> An
         def restore(self, state):
             self.step = state["step"]
             self._open("a")
-            self.file.truncate(state["size"])  # what came after it comes again
+            self.file.truncate(min(state["size"], self.file.tell()))  # what came after it comes again
             self.file.seek(0, os.SEEK_END)
 
         def _open(self, mode):
