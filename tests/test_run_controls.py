@@ -49,7 +49,6 @@ CONTROLS = {
         "regularizers=[l1, l2, l2_sp, r_drop, fgm, mixout]",
         "training.micro_batch_size=3",
     ],
-    "xla": ["training.jit=on", "training.micro_batch_size=3"],
     "plateau": ["callbacks=[swa, reduce_on_plateau]", "schedule=constant", "optimizer=sgd"],
     "frozen": ["freeze=all", "regularizers=[l2, r_drop]", "training.micro_batch_size=3", "training.jit=on"],
 }
@@ -76,7 +75,7 @@ def test_xla_compiles_the_step_where_it_is_asked_to(toy_config, monkeypatch, cho
         return real(self, batch)
 
     monkeypatch.setattr(Learner, "_update", _update)
-    tfft.train(toy_config, [f"training.jit={chosen}", "training.epochs=1"])
+    tfft.train(toy_config, [f"training.jit={chosen}", "training.epochs=1", "training.micro_batch_size=3"])
     assert graphs
     assert all(("_update" in name) == wanted for name in graphs)  # a function of its own, or part of the step
 

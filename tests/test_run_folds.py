@@ -127,7 +127,7 @@ def test_wrong_rows_are_told_by_their_row_and_fold(validated):
 def test_the_folder_holds_a_run_for_each_fold_and_no_export(validated):
     directory = validated[0].directory
     assert {path.name for path in directory.iterdir()} == {
-        "config.yaml", "data.json", "environment.json", "evaluation", "fold-1", "fold-2", "fold-3",
+        ".lock", "config.yaml", "data.json", "environment.json", "evaluation", "fold-1", "fold-2", "fold-3",
         "log.txt", "status.json",
     }  # fmt: skip
     assert not [*directory.rglob("export")]

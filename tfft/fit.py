@@ -243,7 +243,7 @@ class Keeper:
         at_the_end = step == self.steps_per_epoch or (step and self.learner.stop_training)
         if at_the_end and measured is None:
             measured = _floats(self.learner.get_metrics_result())
-        arrays = {name: np.array(variable) for name, variable in self._variables().items()}
+        arrays = {name: variable.numpy() for name, variable in self._variables().items()}
         told: dict[str, dict[str, Any]] = {}
         for name, callback in self.callbacks.items():
             told[name] = {}

@@ -29,8 +29,8 @@ class Learner(keras.Model):
     def __init__(self, model: keras.Model) -> None:
         super().__init__(model.input, model.output)
 
-    def compile(self, *positional: Any, metrics: Sequence[keras.Metric], **named: Any) -> None:
-        super().compile(*positional, metrics=metrics, **named)
+    def compile(self, *positional: Any, metrics: Sequence[keras.Metric] = (), **named: Any) -> None:
+        super().compile(*positional, metrics=list(metrics), **named)
         self._measuring = tuple(metrics)
 
     @property
