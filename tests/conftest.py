@@ -166,6 +166,16 @@ run: {{directory: {folder}/run}}
     return path
 
 
+def kept_weights(directory: Path) -> dict:
+    """Return the arrays of a run's best weights, by their names in the file."""
+    import h5py
+
+    found = {}
+    with h5py.File(directory / "model" / "best.weights.h5") as file:
+        file.visititems(lambda name, item: found.update({name: item[()]}) if hasattr(item, "shape") else None)
+    return found
+
+
 def write_csv(path: Path, rows) -> None:
     """Write (text, label) rows with a header."""
     with open(path, "w", newline="", encoding="utf-8") as stream:

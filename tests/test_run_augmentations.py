@@ -1,13 +1,14 @@
 """Runs whose training rows are changed at random: what training sees, and what nothing else sees."""
 
 import csv
+import io
 
 import numpy as np
 import pytest
 from rich.console import Console
 
 import tfft
-from tests.conftest import FILLERS, write_toy
+from tests.conftest import FILLERS, kept_weights, write_toy
 from tfft import run
 from tfft.config import read
 from tfft.errors import SettingError
@@ -23,17 +24,8 @@ def paraphrases(path, rows):
     return path
 
 
-def weights(finished):
-    import h5py
-
-    found = {}
-    with h5py.File(finished.directory / "model" / "best.weights.h5") as file:
-        file.visititems(lambda name, item: found.update({name: item[()]}) if hasattr(item, "shape") else None)
-    return found
-
-
 def shown(settings, split):
-    console = Console(width=200, record=True, highlight=False, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = Console(width=200, record=True, highlight=False, file=io.StringIO())
     console.print(run.preview(settings, "toy", split=split, rows=3, page=None))
     return console.export_text()
 
@@ -69,7 +61,7 @@ def test_the_same_seed_changes_alike(toy_config, tmp_path):
 
     def trained(name, *overrides):
         where = f"run.directory={tmp_path / name}"
-        return weights(tfft.train(toy_config, ["training.epochs=1", where, *overrides]))
+        return kept_weights(tfft.train(toy_config, ["training.epochs=1", where, *overrides]).directory)
 
     first, again = trained("a", chosen), trained("b", chosen)
     assert first.keys() == again.keys()

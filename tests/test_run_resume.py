@@ -10,12 +10,11 @@ import sys
 import time
 from types import SimpleNamespace
 
-import h5py
 import numpy as np
 import pytest
 
 import tfft
-from tests.conftest import write_csv, write_toy
+from tests.conftest import kept_weights, write_csv, write_toy
 from tfft import config, fit, run, run_folder, saved_model
 from tfft.errors import DataError, RunError, SettingError, TrainingError
 
@@ -28,16 +27,9 @@ class Killed(BaseException):
     """Stands in for the end of the process."""
 
 
-def weights(directory):
-    found = {}
-    with h5py.File(directory / "model" / "best.weights.h5") as file:
-        file.visititems(lambda name, item: found.update({name: item[()]}) if hasattr(item, "shape") else None)
-    return found
-
-
 def check_same(found, wanted):
     """Check that two runs left the same weights, figures and history, times aside."""
-    one, other = weights(found), weights(wanted)
+    one, other = kept_weights(found), kept_weights(wanted)
     assert one.keys() == other.keys()
     for name in one:
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)

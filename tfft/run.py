@@ -799,13 +799,15 @@ def _fit(
 
     batches, validation = _batches(settings, model, tokens, targets, weighed, augmented, whole=whole)
     pads = compiles and whole and not model.preprocessor.is_full
-    longest = model.preprocessor.sequence_length
+
+    def padded(batches: tf.data.Dataset) -> tf.data.Dataset:
+        longest = model.preprocessor.sequence_length
+        return dataset.pad_to_multiple(batches, _COMPILED, longest) if pads else batches
+
     fit.run(
         learner,
-        lambda *place: (
-            dataset.pad_to_multiple(batches(*place), _COMPILED, longest) if pads else batches(*place)
-        ),
-        dataset.pad_to_multiple(validation, _COMPILED, longest) if pads else validation,
+        lambda epoch, step: padded(batches(epoch, step)),
+        padded(validation),
         epochs=training.epochs,
         steps_per_epoch=plan.steps_per_epoch,
         phases=[(phase.start, functools.partial(enter, number)) for number, phase in enumerate(plan.phases)],

@@ -3,6 +3,7 @@
 config.yaml        the resolved config
 environment.json   versions, platform, git state
 data.json          path, hash and row count of every split, bad rows
+augmentations.json hashes of the files that augmentations read, if there are any
 lengths.json       tokens of the training rows, and what is cut off them, in all and of each label
 layers.json        the table of layers, parameters and learning rates
 model/             description.json, best.weights.h5, proof_rows.json, and the tokenizer's files:
@@ -77,13 +78,16 @@ def resumed(directory: Path) -> Iterator[Path]:
     Raises:
         RunError: Another process writes to it, or it has ended.
     """
-    with _locked(directory), _going_on(directory) as logger:
-        try:
-            (directory / WEIGHTS).parent.mkdir(exist_ok=True)
-            yield directory
-        except BaseException as error:
-            _tell_the_end(directory, error, logger)
-            raise
+    with _locked(directory):
+        if is_finished(directory):  # while this process waited for the lock
+            raise RunError(f"{directory} has ended meanwhile: there is nothing to go on with.")
+        with _ending_well(directory) as logger:
+            try:
+                (directory / WEIGHTS).parent.mkdir(exist_ok=True)
+                yield directory
+            except BaseException as error:
+                _tell_the_end(directory, error, logger)
+                raise
 
 
 def is_finished(directory: Path) -> bool:
@@ -150,14 +154,6 @@ def _ending_well(directory: Path) -> Iterator[logging.Logger]:
         yield logger
         write_json(directory / "status.json", {"status": "finished"})
         shutil.rmtree(directory / SAVES, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _going_on(directory: Path) -> Iterator[logging.Logger]:
-    if is_finished(directory):  # while this process waited for the lock
-        raise RunError(f"{directory} has ended meanwhile: there is nothing to go on with.")
-    with _ending_well(directory) as logger:
-        yield logger
 
 
 @contextlib.contextmanager
