@@ -108,8 +108,9 @@ ALLOWED = {
     "data_page": {"data_preview"},
     # What a loss and a regularizer are is declared by their families.
     "learner": {"losses", "regularizers"},
-    # The loop saves what it would go on from, and hears signals where it can stop.
-    "fit": {"interruption", "learner", "saves"},
+    "steps": {"learner"},
+    # The loop, which all replicas go through, saves what it would go on from, and hears signals.
+    "fit": {"interruption", "learner", "saves", "steps", "strategy"},
     # A save is known by its hash.
     "saves": {"fingerprint"},
 }
@@ -123,6 +124,7 @@ ALLOWED_IN_FOLDERS = {
         "first_config",
         "first_look",
         "interruption",
+        "launch",
         "plugins",
         "run",
         "sources",

@@ -59,11 +59,11 @@ def test_texts_are_encoded_batch_by_batch_each_with_a_seed_of_its_own():
     texts = pa.concat_tables(halves)
     numbers = np.array([10, 11, 12], np.int32)
     take = dataset.of_texts(texts, lambda fields, seed: fields | {"seed": seed}, 7, numbers)
-    batches = dataset.endless(take, lambda epoch: [np.array([2, 0]), np.array([1 + epoch])])
+    batches = dataset.endless(take, lambda epoch: [np.array([2, 0]), np.array([1 + epoch])], dataset.WHOLE)
     found = [
         (fields["a"].numpy().tolist(), fields["b"].numpy().tolist(), fields["seed"].numpy().tolist(),
          of_rows.numpy().tolist())
-        for fields, of_rows in batches.take(4)
+        for fields, of_rows, _ in batches.take(4)
     ]  # fmt: skip
     assert found == [
         ([b"a2", b"a0"], ["b2é".encode(), "b0é".encode()], [7, 0], [12, 10]),
@@ -87,7 +87,7 @@ def test_in_order_gives_each_row_once_shortest_first():
 def epochs(take):
     """Return the batches of two epochs of 10 rows in fours."""
     plan = functools.partial(dataset.plan, np.ones(10, int), batch_size=4, seed=0)
-    return dataset.endless(take, lambda epoch: plan(epoch=epoch)).take(6)
+    return dataset.endless(take, lambda epoch: plan(epoch=epoch), dataset.WHOLE).take(6)
 
 
 @pytest.mark.parametrize("kind", ["tokens", "features"])
@@ -99,7 +99,7 @@ def test_endless_gives_epoch_after_epoch_with_each_rows_own_columns(kind):
     else:
         take = dataset.of_features(np.arange(10, dtype="float32")[:, None], *columns)
     seen = []
-    for inputs, answers, weights in epochs(take):
+    for inputs, answers, weights, _ in epochs(take):
         rows = inputs["token_ids"][:, 1] - 5 if kind == "tokens" else inputs[:, 0]
         assert (rows.numpy() == answers.numpy()).all()
         assert (weights.numpy() == answers.numpy() / 2).all()

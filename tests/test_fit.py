@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfft import fit, learning_rates, plugins
 from tfft.errors import TrainingError
 from tfft.learner import Learner
+from tfft.strategy import ALONE
 
 
 def make():
@@ -27,8 +28,12 @@ def batches():
     return tf.data.Dataset.from_tensor_slices((rows, (rows[:, 0] > 0).astype("int32"))).batch(8)
 
 
+def counted(inputs, labels, *weights):
+    return inputs, labels, *weights, tf.repeat(tf.shape(labels), 2)
+
+
 def weighted(inputs, labels):
-    return inputs, labels, tf.ones(tf.shape(labels), tf.float32)
+    return counted(inputs, labels, tf.ones(tf.shape(labels), tf.float32))
 
 
 def run(tmp_path, model, *, train=None, callbacks=(), epochs=3, mode="max"):
@@ -48,7 +53,8 @@ def run(tmp_path, model, *, train=None, callbacks=(), epochs=3, mode="max"):
     fit.run(
         learner,
         lambda epoch, step: many.skip(5 * epoch + step),
-        batches(),
+        batches().map(counted),
+        replicas=ALONE,
         epochs=epochs,
         steps_per_epoch=5,
         phases=[(0, lambda: optimizer.enter(learner.trainable_variables, rates))],

@@ -8,15 +8,15 @@ import signal
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from tests.callbacks.toys import MODES, OUTPUTS, STEPS, fitting, rows
+from tests.callbacks.toys import MODES, OUTPUTS, STEPS, counted, fitting, rows
 from tfft import fit, plugins
 from tfft.errors import RunError
 from tfft.learner import Learner
 from tfft.learning_rates import Schedule, Segment, layerwise
 from tfft.losses import cross_entropy
 from tfft.schedules import linear
+from tfft.strategy import ALONE
 
 EPOCHS = 3
 
@@ -79,13 +79,14 @@ def train(folder, *, every=None, cut_at=None, how=cut, names=(), width=3, optimi
 
     features, ids = rows()
     weights = np.ones(ids.shape, "float32")
-    data = tf.data.Dataset.from_tensor_slices((features, ids, weights)).repeat()
+    data = counted(features, ids, weights).repeat()
     told = fitting(folder, schedule="constant")
     callbacks = [plugins.load("callbacks", name)(told, **named) for name, named in names]
     fit.run(
         learner,
         lambda epoch, step: data.skip(epoch * STEPS + step),
-        tf.data.Dataset.from_tensor_slices((features, ids)),
+        counted(features, ids),
+        replicas=ALONE,
         epochs=EPOCHS,
         steps_per_epoch=STEPS,
         phases=[(0, lambda: enter(False)), (5, lambda: enter(True))],

@@ -77,7 +77,8 @@ def make(
 
 
 def batch():
-    return pack(tf.ragged.constant(ROWS, dtype=tf.int32)), tf.constant(LABELS), tf.constant(WEIGHTS)
+    inputs = pack(tf.ragged.constant(ROWS, dtype=tf.int32))
+    return inputs, tf.constant(LABELS), tf.constant(WEIGHTS), tf.constant([7, 7])
 
 
 def step(learner, times=1):
@@ -92,7 +93,7 @@ def step(learner, times=1):
 def test_a_step_is_the_gradient_of_the_weighted_mean(tiny_preset):
     learner = make(tiny_preset)
     before = {v.path: np.array(v) for v in learner.weights}
-    inputs, labels, weights = batch()
+    inputs, labels, weights, _ = batch()
     with tf.GradientTape() as tape:
         logits = learner(inputs)
         rows = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
@@ -134,10 +135,10 @@ def test_micro_batches_draw_their_own_dropout(tiny_preset):
 
 def test_validation_shows_the_plain_loss_whatever_training_minimises(tiny_preset):
     learner = make(tiny_preset, loss="focal", regularizers=[("l2", {"strength": 1.0})])
-    inputs, labels, _ = batch()
+    inputs, labels, _, counts = batch()
     logits = learner(inputs)
     wanted = float(tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)))
-    assert float(learner.test_step((inputs, labels))["loss"]) == pytest.approx(wanted, rel=1e-6)
+    assert float(learner.test_step((inputs, labels, counts))["loss"]) == pytest.approx(wanted, rel=1e-6)
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
@@ -181,7 +182,7 @@ def test_compiled_by_xla_the_step_is_the_same(tiny_preset):
 
 def test_a_batch_padded_to_a_multiple_gives_the_same_step(tiny_preset):
     take = dataset.of_tokens([ragged_of(ROWS)], pack, LABELS, WEIGHTS)
-    batches = dataset.pad_to_multiple(dataset.once(take, [np.arange(7)]), 8, 32)
+    batches = dataset.pad_to_multiple(dataset.counted(take, [np.arange(7)], dataset.WHOLE), 8, 32)
     padded = next(iter(batches))
     assert padded[0]["token_ids"].shape == (7, 8)
     learner = make(tiny_preset)

@@ -439,7 +439,9 @@ def train(strategy):
         with tf.GradientTape() as tape:
             lengths = tf.reduce_sum(tf.gather(table.value, rows), 1) @ tf.transpose(kernel.value)
             loss = tf.reduce_mean(lengths * [1.0, -3.0, 4.0]) / replicas
-        optimizer.apply(tape.gradient(loss, [table.value, kernel.value]), [table, kernel])
+        gradients = tape.gradient(loss, [table.value, kernel.value])
+        gradients = tf.distribute.get_replica_context().all_reduce("SUM", gradients)
+        optimizer.apply(gradients, [table, kernel])
     for _ in range(3):
         strategy.run(step, (rows,))
     return [strategy.experimental_local_results(v.value)[-1].numpy() for v in (table, kernel)]

@@ -3,14 +3,15 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
+from tests.callbacks.toys import counted
 from tfft import fit, freezing, learning_rates, phases, plugins
 from tfft.errors import SettingError
 from tfft.layer_groups import Group
 from tfft.learner import Learner
 from tfft.learning_rates import Schedule, Segment
 from tfft.schedules import Course
+from tfft.strategy import ALONE
 from tfft.unfreezing import Stage
 
 NAMES = ("embeddings", "block 0", "block 1", "head")
@@ -193,12 +194,13 @@ def train(model, stages, tmp_path, rules=(), weight_decay=0.1):
 
     rows = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
     ids = (rows[:, 0] > 0).astype("int32")
-    data = tf.data.Dataset.from_tensor_slices((rows, ids, np.ones(40, "float32"))).batch(4).repeat()
-    check = tf.data.Dataset.from_tensor_slices((rows, ids)).batch(8)
+    weights = np.ones((10, 4), "float32")
+    data = counted(rows.reshape(10, 4, 3), ids.reshape(10, 4), weights).repeat()
+    check = counted(rows.reshape(5, 8, 3), ids.reshape(5, 8))
     recorder = Recorder()
     fit.run(
-        learner, lambda epoch, step: data.skip(10 * epoch + step), check, epochs=4, steps_per_epoch=10,
-        phases=[(phase.start, lambda phase=phase: enter(phase)) for phase in found],
+        learner, lambda epoch, step: data.skip(10 * epoch + step), check, replicas=ALONE, epochs=4,
+        steps_per_epoch=10, phases=[(phase.start, lambda phase=phase: enter(phase)) for phase in found],
         monitor="val_loss", mode="min", whole=model, weights=tmp_path / "best.weights.h5",
         history=tmp_path / "history.csv", callbacks=[recorder], saving=None, say=lambda line: None,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from tfft.errors import RunError
 
 
 def test_a_run_leaves_its_log_and_status(tmp_path):
-    with run_folder.new(tmp_path / "a" / "run") as directory:
+    with run_folder.new(tmp_path / "a" / "run", "") as directory:
         assert json.loads((directory / "status.json").read_text()) == {"status": "training"}
         logging.getLogger("tfft").info("one line")
     logging.getLogger("tfft").info("after the end")
@@ -20,7 +20,7 @@ def test_a_run_leaves_its_log_and_status(tmp_path):
 
 
 def test_a_run_that_learned_nothing_leaves_nothing(tmp_path):
-    with pytest.raises(RunError, match="no"), run_folder.new(tmp_path / "run"):
+    with pytest.raises(RunError, match="no"), run_folder.new(tmp_path / "run", ""):
         raise RunError("no")
     assert list(tmp_path.iterdir()) == []
 
@@ -29,7 +29,7 @@ def test_a_run_that_learned_nothing_leaves_nothing(tmp_path):
     ("error", "status"), [(KeyboardInterrupt(), "interrupted"), (RunError("x"), "failed")]
 )
 def test_a_run_that_ends_early_keeps_its_best_weights(tmp_path, error, status):
-    with pytest.raises(type(error)), run_folder.new(tmp_path / "run") as directory:  # noqa: PT012
+    with pytest.raises(type(error)), run_folder.new(tmp_path / "run", "") as directory:  # noqa: PT012
         (directory / run_folder.WEIGHTS).write_bytes(b"weights")
         raise error
     assert json.loads((directory / "status.json").read_text())["status"] == status
@@ -40,7 +40,7 @@ def test_a_run_does_not_write_over_another(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "mine.txt").write_text("mine")
     message = r"run\.directory: .*run exists, and a run does not write over another"
-    with pytest.raises(RunError, match=message), run_folder.new(tmp_path / "run"):
+    with pytest.raises(RunError, match=message), run_folder.new(tmp_path / "run", ""):
         pass
     assert (tmp_path / "run" / "mine.txt").read_text() == "mine"
 
@@ -81,9 +81,9 @@ def test_a_damaged_file_is_named(tmp_path):
 
 
 def test_a_cross_validation_is_kept_whole(tmp_path):
-    with run_folder.several(tmp_path / "a" / "cv") as directory:
+    with run_folder.several(tmp_path / "a" / "cv", "") as directory:
         for number in (1, 2):
-            with run_folder.fold(directory / f"fold-{number}") as place:
+            with run_folder.fold(directory / f"fold-{number}", "") as place:
                 logging.getLogger("tfft").info(f"line {number}")
     assert {str(path.relative_to(directory)) for path in directory.rglob("*")} == {
         ".lock", "log.txt", "status.json", "fold-1", "fold-2",
@@ -114,7 +114,10 @@ def config_in(directory):
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), RunError("x")])
 def test_a_cross_validation_that_ends_early_leaves_nothing(tmp_path, error, caplog):
     def fail():
-        with run_folder.several(tmp_path / "cv") as directory, run_folder.fold(directory / "fold-1") as place:
+        with (
+            run_folder.several(tmp_path / "cv", "") as directory,
+            run_folder.fold(directory / "fold-1", "") as place,
+        ):
             (place / run_folder.WEIGHTS).write_bytes(b"weights")
             raise error
 
@@ -130,7 +133,7 @@ def test_a_cross_validation_does_not_write_over_a_run(tmp_path):
     (tmp_path / "run").mkdir()
     with (
         pytest.raises(RunError, match="a run does not write over another"),
-        run_folder.several(tmp_path / "run"),
+        run_folder.several(tmp_path / "run", ""),
     ):
         pass
     assert list(tmp_path.iterdir()) == [tmp_path / "run"]

@@ -170,7 +170,7 @@ def test_a_cross_validation_is_refused(tmp_path):
 def test_of_two_processes_one_writes_and_of_a_file_system_without_locks_one_is_warned(
     tmp_path, monkeypatch, caplog
 ):
-    with run_folder.new(tmp_path / "a") as directory:
+    with run_folder.new(tmp_path / "a", "") as directory:
         run_folder.write_text(directory / "config.yaml", "")
         second = run_folder.resumed(directory)
         with pytest.raises(RunError, match=f"is being written to by process {os.getpid()}"):
@@ -182,7 +182,7 @@ def test_of_two_processes_one_writes_and_of_a_file_system_without_locks_one_is_w
         raise OSError(38, "Function not implemented")
 
     monkeypatch.setattr(run_folder.fcntl, "flock", unknown)
-    with run_folder.new(tmp_path / "b"):
+    with run_folder.new(tmp_path / "b", ""):
         pass
     assert "cannot be locked: [Errno 38] Function not implemented" in caplog.text
 
@@ -193,7 +193,7 @@ def test_no_one_is_told_to_go_on_to_the_same_error(tmp_path, caplog):
         caplog.clear()
         folder = tmp_path / type(error).__name__
         saves = folder / "saves"
-        with contextlib.suppress(type(error)), run_folder.new(folder):
+        with contextlib.suppress(type(error)), run_folder.new(folder, ""):
             saves.mkdir()
             (saves / "step-1").touch()
             raise error

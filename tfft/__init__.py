@@ -31,7 +31,7 @@ os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
 
 
-def train(path: str | Path, overrides: Sequence[str] = ()) -> Run:
+def train(path: str | Path, overrides: Sequence[str] = ()) -> Run | None:
     """Fine-tune the model that the config file `path` describes; see `tfft.run.train`.
 
     Args:

@@ -306,7 +306,14 @@ class Training(Settings):
     epochs: Annotated[int, Field(ge=1)] = 3
     """Passes over the training rows."""
     batch_size: Annotated[int, Field(ge=1)] = 32
-    """Rows per optimizer step."""
+    """Rows per optimizer step, of all replicas together, as long as `batch` does not say otherwise."""
+    batch: Literal["global", "per_replica"] = "global"
+    """What `batch_size` counts: `global` the rows of all replicas together, so that a config means the same
+    training on any number of devices, or `per_replica` those of each."""
+    rate_scaling: Literal["none", "linear", "sqrt"] = "none"
+    """What becomes of all peak rates where `batch: per_replica` makes the batch k times as large: they stay,
+    or are multiplied by k (Goyal et al. 2017, section 2.1) or by its square root (Krizhevsky 2014,
+    section 5)."""
     micro_batch_size: Annotated[int, Field(ge=1)] | None = None
     """Rows whose gradient is taken at a time, to save memory; the update is that of the whole batch.
     null takes all at once."""
@@ -404,6 +411,10 @@ class Config(Settings):
     schedule: Schedule = Field("linear", validate_default=True)
     """The course of the learning rate: the name of a schedule, or a mapping with its settings."""
     training: Training = Training()
+    strategy: Literal["auto", "one_device", "mirrored", "multi_worker", "tpu"] = "auto"
+    """Where it trains: `auto` in several workers where `TF_CONFIG` or Slurm names them, else on all GPUs of
+    the machine, else on one device; `mirrored` on all GPUs in one process, `multi_worker` in several
+    processes, `tpu` on a TPU, which was never tried."""
     threshold: Threshold | None = None
     """Tune the decision between two labels; null answers the likelier one."""
     callbacks: Annotated[list[Callback], AfterValidator(_each_once)] = Field(

@@ -10,6 +10,9 @@ A frozen backbone gives the same vectors in every epoch, so the head can train o
 those instead of on tokens: one forward pass in the whole run.
 
 Texts that are changed at random, anew in each epoch, are tokenised as they come.
+
+Where several replicas train, each takes its part of every batch, and all parts are of one size: what
+is missing of one is filled up, and two counts with it tell how many of its rows are real.
 """
 
 import itertools
@@ -40,6 +43,23 @@ class Take:
     fetch: Callable[[np.ndarray, int], tuple[np.ndarray, ...]]
     signature: tuple[tf.TensorSpec, ...]
     make: Callable[..., tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Into what each batch is cut, and what of it comes.
+
+    Attributes:
+        count: Parts of a batch.
+        wanted: Those that come, one after the other, from 0.
+    """
+
+    count: int
+    wanted: Sequence[int]
+
+
+WHOLE = Parts(1, (0,))
+"""Every batch in one piece."""
 
 
 def of_tokens(
@@ -122,13 +142,14 @@ def _spec(array: np.ndarray) -> tf.TensorSpec:
 
 
 def endless(
-    take: Take, plan: Callable[[int], Sequence[np.ndarray]], epoch: int = 0, step: int = 0
+    take: Take, plan: Callable[[int], Sequence[np.ndarray]], parts: Parts, epoch: int = 0, step: int = 0
 ) -> tf.data.Dataset:
-    """Return the batches of epoch after epoch.
+    """Return the batches of epoch after epoch, and the counts of each.
 
     Args:
         take: What a batch holds.
         plan: An epoch, from 0, to the rows of each of its batches.
+        parts: What of each batch comes.
         epoch: The first, from 0.
         step: The first of its batches, from 0.
     """
@@ -141,12 +162,24 @@ def endless(
                 yield rows[place], number * len(rows) + place
             first = 0
 
-    return _gather(take, batches, tf.data.INFINITE_CARDINALITY)
+    return _in_parts(take, batches, parts, tf.data.INFINITE_CARDINALITY)
+
+
+def counted(take: Take, batches: Sequence[np.ndarray], parts: Parts) -> tf.data.Dataset:
+    """Return the given batches, each once, and the counts of each."""
+    return _in_parts(
+        take, lambda: zip(batches, itertools.count(), strict=False), parts, len(batches) * len(parts.wanted)
+    )
 
 
 def once(take: Take, batches: Sequence[np.ndarray]) -> tf.data.Dataset:
     """Return the given batches, each once."""
-    return _gather(take, lambda: zip(batches, itertools.count(), strict=False), len(batches))
+    return _gather(
+        lambda: (take.fetch(rows, number) for number, rows in enumerate(batches)),
+        take.signature,
+        take.make,
+        len(batches),
+    )
 
 
 def plan(
@@ -210,10 +243,31 @@ def pad_to_multiple(batches: tf.data.Dataset, multiple: int, longest: int) -> tf
     return batches.map(pad)
 
 
-def _gather(
-    take: Take, batches: Callable[[], Iterator[tuple[np.ndarray, int]]], number: int
+def _in_parts(
+    take: Take, batches: Callable[[], Iterator[tuple[np.ndarray, int]]], parts: Parts, number: int
 ) -> tf.data.Dataset:
-    arrays = tf.data.Dataset.from_generator(
-        lambda: itertools.starmap(take.fetch, batches()), output_signature=take.signature
-    )
-    return arrays.apply(tf.data.experimental.assert_cardinality(number)).map(take.make).prefetch(2)
+    """Add to each part of a batch its counts, int32 `[2]`: its rows that are real, and the batch's rows."""
+
+    def taken() -> Iterator[tuple[np.ndarray, ...]]:
+        for rows, place in batches():
+            for part in parts.wanted:
+                own = rows[part :: parts.count]
+                missing = -(-len(rows) // parts.count) - len(own)
+                filled = np.concatenate([own, np.repeat(rows[-1:], missing)])
+                counts = np.array([len(own), len(rows)], np.int32)
+                yield counts, *take.fetch(filled, place * parts.count + part)
+
+    def make(counts: tf.Tensor, *tensors: tf.Tensor) -> tuple[Any, ...]:
+        return *take.make(*tensors), counts
+
+    return _gather(taken, (tf.TensorSpec([2], tf.int32), *take.signature), make, number)
+
+
+def _gather(
+    arrays: Callable[[], Iterator[tuple[np.ndarray, ...]]],
+    signature: tuple[tf.TensorSpec, ...],
+    make: Callable[..., tuple[Any, ...]],
+    number: int,
+) -> tf.data.Dataset:
+    found = tf.data.Dataset.from_generator(arrays, output_signature=signature)
+    return found.apply(tf.data.experimental.assert_cardinality(number)).map(make).prefetch(2)

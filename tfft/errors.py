@@ -61,6 +61,12 @@ class TrainingError(TfftError):
     exit_code = 1
 
 
+class LostWorkerError(TfftError):
+    """Another worker is gone, and with it what this one was to do; both can go on from the last save."""
+
+    exit_code = 143  # as after SIGTERM, by which a cluster tells what it may start again
+
+
 def _shorten(value: object, length: int = 120) -> str:
     text = repr(value)
     return text if len(text) <= length else text[: length - 1] + "…"

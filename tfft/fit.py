@@ -2,17 +2,21 @@
 
 Keras's `fit` begins an epoch at its first step and knows no other place. The loop here is the same but
 for that: it goes on from any step, and from before a validation that was cut off, bit by bit as if it
-had never stopped. What Keras has otherwise is Keras's: the traced step, `evaluate`, the callbacks.
+had never stopped. The callbacks are Keras's.
+
+With several workers each runs the whole loop, and all come to the same at the same step: what they
+measure is of all rows of all of them, and what one alone knows they agree on. The chief alone writes.
 """
 
 import contextlib
 import csv
 import errno
+import functools
 import io
 import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +31,8 @@ from tfft import interruption, saves
 from tfft.errors import RunError, TrainingError
 from tfft.learner import Learner
 from tfft.saves import Save
+from tfft.steps import Steps
+from tfft.strategy import Replicas
 
 _FULL_OR_CLOSED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
@@ -53,6 +59,7 @@ def run(
     train: Callable[[int, int], tf.data.Dataset],
     validation: tf.data.Dataset,
     *,
+    replicas: Replicas,
     epochs: int,
     steps_per_epoch: int,
     phases: Sequence[tuple[int, Callable[[], None]]],
@@ -70,11 +77,12 @@ def run(
     It goes on from the newest save in the folder of saves, if there is one.
 
     Args:
-        learner: What is trained, compiled, its optimizer built: the whole classifier, or
-            its head on kept features.
-        train: Epoch and step, both from 0, to the batches (inputs, labels, weights) from there on,
-            without end.
-        validation: Batches (inputs, labels) of all validation rows.
+        learner: What is trained, compiled, its optimizer built, in the scope of the strategy: the whole
+            classifier, or its head on kept features.
+        train: Epoch and step, both from 0, to the batches (inputs, labels, weights, counts) from there on,
+            without end; of each batch, a part for each of this worker's replicas.
+        validation: Batches (inputs, labels, counts) of all validation rows, in the same way.
+        replicas: Where it trains.
         epochs: At most.
         steps_per_epoch: Batches that hold each row once.
         phases: First step of each phase, the first being 0, and what puts it in force.
@@ -93,41 +101,42 @@ def run(
         KeyboardInterrupt: SIGINT came; what was learned is saved.
         SystemExit: SIGTERM came, as well.
     """
-    best = BestWeights(whole, weights, monitor=monitor, mode=mode)
+    best = BestWeights(whole, weights if replicas.is_chief else None, monitor=monitor, mode=mode)
     facts = EpochFacts()
     progress = ShowProgress(epochs, steps_per_epoch, facts, best, say)
     with progress, contextlib.ExitStack() as stack, interruption.deferred() as asked:
         for callback in callbacks:
             if hasattr(callback, "close"):  # nobody ends a callback of a training that fails
                 stack.callback(callback.close)
+        _make_metrics(learner, validation, replicas)
+        steps = Steps(learner, replicas.strategy)
         listening = keras.callbacks.CallbackList(
             [
-                EnterPhases(phases),
+                EnterPhases(phases, steps.trace),
                 StopAtNaNEpoch(),
                 facts,
                 best,
                 progress,
-                History(history),
+                *([History(history)] if replicas.is_chief else []),
                 *callbacks,
                 StopAtNaNStep(),  # after the others, of which one may have put it right
-                StopWhenAsked(asked),
             ],
             add_history=True,
             model=learner,
             epochs=epochs,
             steps=steps_per_epoch,
         )
+        loop = Loop(
+            learner,
+            replicas,
+            steps,
+            listening,
+            Keeper(learner, replicas, listening.callbacks, saving, steps_per_epoch, say),
+            asked,
+        )
         try:
-            _loop(
-                learner,
-                train,
-                validation,
-                listening,
-                epochs=epochs,
-                steps_per_epoch=steps_per_epoch,
-                keeper=Keeper(learner, listening.callbacks, saving, steps_per_epoch, say),
-                asked=asked,
-            )
+            with replicas.noticing_loss():
+                loop.run(train, validation, epochs, steps_per_epoch)
         except OSError as error:
             if error.errno not in _FULL_OR_CLOSED:
                 raise
@@ -138,58 +147,100 @@ def run(
     say(f"Kept the weights of epoch {best.epoch + 1}: {monitor} {best.value:.4f}")
 
 
-def _loop(
-    learner: Learner,
-    train: Callable[[int, int], tf.data.Dataset],
-    validation: tf.data.Dataset,
-    listening: keras.callbacks.CallbackList,
-    *,
-    epochs: int,
-    steps_per_epoch: int,
-    keeper: "Keeper",
-    asked: Callable[[], BaseException | None],
-) -> None:
-    learner.stop_training = False
-    learner.make_train_function()
-    listening.on_train_begin()
-    epoch, step, measured = keeper.resume(validation, lambda epoch: _begin_epoch(learner, listening, epoch))
-    batches = iter(train(epoch, step))
-    while step or (epoch < epochs and not learner.stop_training):
-        if not step:
-            _begin_epoch(learner, listening, epoch)
-        while step < steps_per_epoch and not learner.stop_training:
-            listening.on_train_batch_begin(step)
-            logs = learner.train_function(batches)
-            listening.on_train_batch_end(step, logs)
-            step += 1
-            keeper.save_if_due(epoch, step)
-            if reason := asked():
-                keeper.save(epoch, step)
-                raise reason
-        # Of a save that was made here, the metrics are as good as reset.
-        measured = measured or _floats(learner.get_metrics_result())
-        try:
-            found = learner.evaluate(validation, callbacks=listening, return_dict=True, verbose=0)
-        except Asked as error:
-            keeper.save(epoch, step, measured)
-            raise error.reason from None
-        logs = measured | {f"val_{name}": value for name, value in _floats(found).items()}
-        listening.on_epoch_end(epoch, logs)
-        epoch, step, measured = epoch + 1, 0, {}
-        keeper.save_if_due(epoch, step)
-        if reason := asked():
-            keeper.save(epoch, step)
-            raise reason
-    # So that what is measured and exported after it can be made again, however it is cut off.
-    keeper.save(epoch, step)
-    listening.on_train_end()
-    if reason := asked():
-        raise reason
+def _make_metrics(learner: Learner, validation: tf.data.Dataset, replicas: Replicas) -> None:
+    """Make the variables of all metrics, some of which Keras makes at their first batch."""
+    inputs, labels, _ = next(iter(validation))
+    # Nothing is counted, for Keras keeps variables from changing here.
+    with replicas.strategy.scope(), keras.StatelessScope():
+        learner.compute_metrics(inputs, labels, learner(inputs, training=False))
 
 
-def _begin_epoch(learner: Learner, listening: keras.callbacks.CallbackList, epoch: int) -> None:
-    learner.reset_metrics()
-    listening.on_epoch_begin(epoch)
+@dataclass(frozen=True)
+class Loop:
+    """Epochs of steps, each epoch validated at its end."""
+
+    learner: Learner
+    replicas: Replicas
+    steps: Steps
+    listening: keras.callbacks.CallbackList
+    keeper: "Keeper"
+    asked: Callable[[], BaseException | None]
+
+    def run(
+        self,
+        train: Callable[[int, int], tf.data.Dataset],
+        validation: tf.data.Dataset,
+        epochs: int,
+        steps_per_epoch: int,
+    ) -> None:
+        """Train, from the newest save on if there is one."""
+        learner, listening, keeper = self.learner, self.listening, self.keeper
+        learner.stop_training = False
+        listening.on_train_begin()
+        epoch, step, measured = keeper.resume(self._begin_epoch)
+        batches = iter(self.replicas.distribute(train(epoch, step)))
+        held_out = self.replicas.distribute(validation)
+        number = int(validation.cardinality()) // len(self.replicas.local)
+        while step or (epoch < epochs and not learner.stop_training):
+            if not step:
+                self._begin_epoch(epoch)
+            while step < steps_per_epoch and not learner.stop_training:
+                listening.on_train_batch_begin(step)
+                listening.on_train_batch_end(step, _floats(self.steps.train(batches)))
+                step += 1
+                self._put_down(epoch, step)
+            # Of a save that was made here, the metrics are as good as reset.
+            measured = measured or _floats(learner.get_metrics_result())
+            found = self._validate(
+                iter(held_out), number, functools.partial(keeper.save, epoch, step, measured)
+            )
+            listening.on_epoch_end(epoch, measured | {f"val_{name}": value for name, value in found.items()})
+            epoch, step, measured = epoch + 1, 0, {}
+            self._put_down(epoch, step)
+        # So that what is measured and exported after it can be made again, however it is cut off.
+        keeper.save(epoch, step)
+        listening.on_train_end()
+        self._end_if_asked()
+
+    def _begin_epoch(self, epoch: int) -> None:
+        self.learner.reset_metrics()
+        self.listening.on_epoch_begin(epoch)
+
+    def _validate(self, batches: Iterator[Any], number: int, save: Callable[[], None]) -> dict[str, float]:
+        self.listening.on_test_begin()
+        self.learner.reset_metrics()
+        logs: dict[str, float] = {}
+        for batch in range(number):
+            self.listening.on_test_batch_begin(batch)
+            logs = _floats(self.steps.test(batches))
+            self.listening.on_test_batch_end(batch, logs)
+            self._end_if_asked(save)
+        self.listening.on_test_end(logs)
+        return logs
+
+    def _put_down(self, epoch: int, step: int) -> None:
+        """Save if it is time; end if a signal has come, to any worker, or the time is up for one."""
+        signal, is_due, stops = self.replicas.agree(
+            [_CODES[type(self.asked())], self.keeper.is_due(epoch, step), self.learner.stop_training]
+        )
+        self.learner.stop_training = bool(stops)
+        if is_due or signal:
+            self.keeper.save(epoch, step)
+        if signal:
+            raise _REASONS[signal]()
+
+    def _end_if_asked(self, save: Callable[[], None] = lambda: None) -> None:
+        if signal := self.replicas.agree([_CODES[type(self.asked())]])[0]:
+            save()
+            raise _REASONS[signal]()
+
+
+# What workers tell each other of a signal.
+_CODES = {type(None): 0, KeyboardInterrupt: 1, SystemExit: 2}
+_REASONS: dict[int, Callable[[], BaseException]] = {
+    1: KeyboardInterrupt,
+    2: functools.partial(SystemExit, interruption.TERMINATED),
+}
 
 
 def _floats(logs: Mapping[str, Any]) -> dict[str, float]:
@@ -207,28 +258,32 @@ class Keeper:
     def __init__(
         self,
         learner: Learner,
+        replicas: Replicas,
         callbacks: Sequence[keras.callbacks.Callback],
         saving: Saving | None,
         steps_per_epoch: int,
         say: Callable[[str], None],
     ) -> None:
-        self.learner, self.saving, self.say = learner, saving, say
+        self.learner, self.replicas, self.saving, self.say = learner, replicas, saving, say
         self.steps_per_epoch = steps_per_epoch
-        remembering = [callback for callback in callbacks if hasattr(callback, "state")]
-        self.callbacks = {
-            f"{number} {type(callback).__name__}": callback for number, callback in enumerate(remembering)
-        }
+        self.callbacks: dict[str, Any] = {}
+        for callback in callbacks:
+            if hasattr(callback, "state"):
+                name = type(callback).__name__
+                alike = sum(key.split()[0] == name for key in self.callbacks)
+                self.callbacks[f"{name} {alike + 1}" if alike else name] = callback
+        # What each replica has for itself; the rest is alike for all.
+        self.states = [v for v in learner.variables if not any(v is weight for weight in learner.weights)]
         self.last = time.monotonic()
 
-    def save_if_due(self, epoch: int, step: int) -> None:
-        """Save if so many steps, or minutes, have passed."""
+    def is_due(self, epoch: int, step: int) -> bool:
+        """Return whether so many steps, or minutes, have passed since the last save."""
         if self.saving is None:
-            return
+            return False
         taken = epoch * self.steps_per_epoch + step
         by_steps = self.saving.steps is not None and taken % self.saving.steps == 0
         spent = time.monotonic() - self.last
-        if by_steps or (self.saving.minutes is not None and spent >= 60 * self.saving.minutes):
-            self.save(epoch, step)
+        return by_steps or (self.saving.minutes is not None and spent >= 60 * self.saving.minutes)
 
     def save(self, epoch: int, step: int, measured: Mapping[str, float] | None = None) -> None:
         """Save the training as it is before a step, or before the validation that comes instead of it.
@@ -243,7 +298,12 @@ class Keeper:
         at_the_end = step == self.steps_per_epoch or (step and self.learner.stop_training)
         if at_the_end and measured is None:
             measured = _floats(self.learner.get_metrics_result())
-        arrays = {name: variable.numpy() for name, variable in self._variables().items()}
+        own = self._own_variables()
+        arrays = dict(zip(own, self.replicas.values([*own.values()]), strict=True))
+        self.last = time.monotonic()
+        if not self.replicas.is_chief:
+            return
+        arrays |= {name: variable.numpy() for name, variable in self._common_variables().items()}
         told: dict[str, dict[str, Any]] = {}
         for name, callback in self.callbacks.items():
             told[name] = {}
@@ -257,6 +317,7 @@ class Keeper:
             "step": step,
             "measured": measured or {},
             "stop_training": bool(self.learner.stop_training),
+            "replicas": self.replicas.count,
             "callbacks": told,
         }
         taken = epoch * self.steps_per_epoch + step
@@ -267,15 +328,11 @@ class Keeper:
                 f"Warning: step {taken} cannot be saved: {error}. The training goes on; a resume goes on "
                 "from the save before it, if there is one."
             )
-        self.last = time.monotonic()
 
-    def resume(
-        self, validation: tf.data.Dataset, begin_epoch: Callable[[int], None]
-    ) -> tuple[int, int, dict[str, float]]:
-        """Take the newest save back.
+    def resume(self, begin_epoch: Callable[[int], None]) -> tuple[int, int, dict[str, float]]:
+        """Take the newest save back, the same for all workers.
 
         Args:
-            validation: Batches, of which one makes the metrics as many variables as they have.
             begin_epoch: Called with the epoch in which the training goes on, if not at its beginning.
 
         Returns:
@@ -283,16 +340,21 @@ class Keeper:
             validation is left.
 
         Raises:
-            RunError: It is of another training.
+            RunError: It is of another training, or a worker does not see it.
         """
-        if self.saving is None or not any(self.saving.folder.glob("step-*")):
+        save = None if self.saving is None else saves.newest(self.saving.folder, self.say)
+        self.replicas.check_same("the newest save", "none" if save is None else save.name)
+        if self.saving is None or save is None:
+            if self.saving is not None and any(self.saving.folder.glob("step-*")):
+                self.say("No save is left to go on from: the training begins anew")
+            self.replicas.part_random_states(self.states)
             return 0, 0, {}
-        if (save := saves.newest(self.saving.folder, self.say)) is None:
-            self.say("No save is left to go on from: the training begins anew")
-            return 0, 0, {}
-        inputs, labels = next(iter(validation))
-        self.learner.compute_metrics(inputs, labels, self.learner(inputs, training=False))
-        state, variables = save.state, self._variables()
+        state, own, common = save.state, self._own_variables(), self._common_variables()
+        if state["replicas"] != self.replicas.count:
+            raise RunError(
+                f"{self.saving.folder} holds saves of a training on {state['replicas']} replicas, and this "
+                f"one has {self.replicas.count}: it would not come to the same. Resume it with as many."
+            )
         told = state["callbacks"]
         of_callbacks = {
             f"{name}/{key}/{number}"
@@ -301,17 +363,22 @@ class Keeper:
             if _is_arrays(value)
             for number in range(value["arrays"])
         }
-        wanted = {name: tuple(variable.shape) for name, variable in variables.items()}
+        wanted = {name: tuple(variable.shape) for name, variable in common.items()} | {
+            name: (self.replicas.count, *variable.shape) for name, variable in own.items()
+        }
         found = {name: array.shape for name, array in save.arrays.items() if name not in of_callbacks}
-        if wanted != found or told.keys() != self.callbacks.keys():
+        # The chief has more callbacks than other workers.
+        same_callbacks = told.keys() == self.callbacks.keys() or not self.replicas.is_chief
+        if wanted != found or not same_callbacks:
             raise RunError(
                 f"{self.saving.folder} holds saves of another training than the config describes. Resume "
                 "it with the versions of tfft, Keras and KerasHub that began it, or train anew."
             )
         if state["step"]:
             begin_epoch(state["epoch"])
-        for name, variable in variables.items():
+        for name, variable in common.items():
             variable.assign(save.arrays[name])
+        self.replicas.assign([*own.values()], [save.arrays[name] for name in own])
         for name, callback in self.callbacks.items():
             callback.restore(
                 {
@@ -326,41 +393,24 @@ class Keeper:
         self.say(f"Going on after step {taken}, in epoch {state['epoch'] + 1}")
         return state["epoch"], state["step"], state["measured"]
 
-    def _variables(self) -> dict[str, Any]:
-        parts = {
-            "model": self.learner.variables,
-            "optimizer": self.learner.optimizer.variables,
-            "metrics": self.learner.measures,
-        }
-        return {
-            # Not by its path, in which Keras counts all layers that the process has made.
-            f"{part}/{number}": variable
-            for part, variables in parts.items()
-            for number, variable in enumerate(variables)
-        }
+    def _common_variables(self) -> dict[str, Any]:
+        return _numbered(model=self.learner.weights, optimizer=self.learner.optimizer.variables)
+
+    def _own_variables(self) -> dict[str, Any]:
+        return _numbered(random=self.states, metrics=self.learner.measures)
+
+
+def _numbered(**parts: Sequence[Any]) -> dict[str, Any]:
+    # Not by their paths, in which Keras counts all layers that the process has made.
+    return {
+        f"{part}/{number}": variable
+        for part, variables in parts.items()
+        for number, variable in enumerate(variables)
+    }
 
 
 def _is_arrays(value: Any) -> bool:
     return isinstance(value, dict) and value.keys() == {"arrays"}
-
-
-class Asked(BaseException):
-    """A signal came during a validation."""
-
-    def __init__(self, reason: BaseException) -> None:
-        self.reason = reason
-
-
-class StopWhenAsked(keras.callbacks.Callback):
-    """End a validation when a signal has come."""
-
-    def __init__(self, asked: Callable[[], BaseException | None]) -> None:
-        super().__init__()
-        self.asked = asked
-
-    def on_test_batch_end(self, batch, logs=None):
-        if reason := self.asked():
-            raise Asked(reason)
 
 
 class History(keras.callbacks.Callback):
@@ -391,22 +441,22 @@ class History(keras.callbacks.Callback):
 class EnterPhases(keras.callbacks.Callback):
     """Put each phase in force before its first step, which is traced anew.
 
-    Keras looks up what trains when it traces the step, so that a changed flag alone
+    What trains is looked up when the step is traced, so that a changed flag alone
     would change nothing. Steps are the optimizer's, as those of the schedule are: one
     that loss scaling skips counts for neither.
     """
 
-    def __init__(self, phases: Sequence[tuple[int, Callable[[], None]]]) -> None:
+    def __init__(self, phases: Sequence[tuple[int, Callable[[], None]]], trace: Callable[[], None]) -> None:
         super().__init__()
-        self.phases = list(phases)
+        self.phases, self.trace = list(phases), trace
 
     def on_train_batch_begin(self, batch, logs=None):
         enter = None
-        while self.phases and int(self.model.optimizer.iterations) >= self.phases[0][0]:
+        while self.phases and self.model.optimizer.iterations.numpy() >= self.phases[0][0]:
             _, enter = self.phases.pop(0)  # of several, as after a resume, the last one is in force
         if enter is not None:
             enter()
-            self.model.make_train_function(force=True)
+            self.trace()
 
 
 class StopAtNaNStep(keras.callbacks.Callback):
@@ -471,9 +521,9 @@ class EpochFacts(keras.callbacks.Callback):
 
 
 class BestWeights(keras.callbacks.Callback):
-    """Keep the weights of the best epoch so far in one file, which is always whole."""
+    """Keep the weights of the best epoch so far in one file, which is always whole; None keeps none."""
 
-    def __init__(self, whole: keras.Model, path: Path, *, monitor: str, mode: str) -> None:
+    def __init__(self, whole: keras.Model, path: Path | None, *, monitor: str, mode: str) -> None:
         super().__init__()
         self.whole, self.path, self.monitor, self.mode = whole, path, monitor, mode
         self.epoch, self.value = -1, math.nan
@@ -483,6 +533,8 @@ class BestWeights(keras.callbacks.Callback):
         better = value > self.value if self.mode == "max" else value < self.value
         if math.isnan(self.value) or better:  # at first there is no value to compare with
             self.epoch, self.value = epoch, value
+            if self.path is None:
+                return
             temporary = self.path.with_name("writing.weights.h5")
             self.whole.save_weights(temporary)
             saves.put(temporary, self.path)  # before a save tells that they are there

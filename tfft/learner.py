@@ -3,9 +3,11 @@
 A step may take its batch in several micro-batches, so that a large batch fits into
 memory. Their gradients are summed with each row's own share, so that the update is
 that of the large batch, whatever the rows' lengths and however few the last one has;
-the schedule and the optimizer count updates.
+the schedule and the optimizer count updates. Where several replicas take a part of the
+batch each, the gradients are summed over them in the same way.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -77,26 +79,58 @@ class Learner(keras.Model):
             self._gradients = regularizer.gradients(self._gradients)
 
     def train_step(self, data):
-        """Take one optimizer step on (inputs, labels, weights); return the metrics so far."""
-        inputs, labels, weights = data
-        rows = tf.cast(tf.shape(labels)[0], tf.float32)
-        batch = Batch(inputs, labels, weights / rows, tf.constant(1.0))
-        # Made where the step is traced, which is anew whenever other variables begin to train.
-        update = (
-            tf.function(self._update, autograph=False, jit_compile=True) if self._compiles else self._update
-        )
-        loss, logits = update(batch)
-        self._loss_tracker.update_state(loss, sample_weight=rows)
+        """Take one optimizer step on (inputs, labels, weights, counts); return the metrics so far.
+
+        Args:
+            data: `counts` are how many of the rows are real, the others standing in for rows that are
+                missing, and how many rows the batches of all replicas have together, int32 `[2]`.
+        """
+        inputs, labels, weights, counts = data
+        real, rows = tf.unstack(counts)
+        # A replica may have no row at all, of an epoch's last batch.
+        is_real = tf.cast(tf.range(tf.shape(weights)[0]) < real, tf.float32)
+        real_rows, all_rows = tf.cast(real, tf.float32), tf.cast(rows, tf.float32)
+        batch = Batch(inputs, labels, weights * is_real / all_rows, real_rows / all_rows)
+        loss, logits = self._update(batch)
+        self._loss_tracker.update_state(loss * all_rows / tf.maximum(real_rows, 1.0), real_rows)
+        return self.compute_metrics(inputs, labels[:real], logits[:real])
+
+    def test_step(self, data):
+        """Measure (inputs, labels, counts), counts as for a training step; return the metrics so far."""
+        inputs, labels, counts = data
+        real = counts[0]
+        labels, logits = labels[:real], self(inputs, training=False)[:real]
+        # Keras divides a mean by the number of replicas, as if they had no means of their own.
+        loss = self.compute_loss(inputs, labels, logits, training=False)
+        loss *= tf.distribute.get_replica_context().num_replicas_in_sync
+        self._loss_tracker.update_state(tf.where(real > 0, loss, 0.0), real)
         return self.compute_metrics(inputs, labels, logits)
 
     def _update(self, batch: Batch) -> tuple[Any, Any]:
         """Change the weights; return the loss and the logits."""
-        if self._micro_batch_size is None:
-            loss, logits, gradients = self._gradients(batch)
-        else:
-            loss, logits, gradients = self._in_micro_batches(batch, self._micro_batch_size)
+        replica = tf.distribute.get_replica_context()
+        # Made where the step is traced, which is anew whenever other variables begin to train.
+        compiled = functools.partial(tf.function, autograph=False, jit_compile=True)
+        if replica.num_replicas_in_sync == 1:
+            return (compiled(self._update_alone) if self._compiles else self._update_alone)(batch)
+        # XLA compiles neither the sum over replicas nor the update after it, which meets them, too.
+        differentiate = compiled(self._differentiate) if self._compiles else self._differentiate
+        loss, logits, gradients = differentiate(batch)
+        summed = iter(replica.all_reduce(tf.distribute.ReduceOp.SUM, [g for g in gradients if g is not None]))
+        self.optimizer.apply(
+            [None if g is None else next(summed) for g in gradients], self.trainable_variables
+        )
+        return loss, logits
+
+    def _update_alone(self, batch: Batch) -> tuple[Any, Any]:
+        loss, logits, gradients = self._differentiate(batch)
         self.optimizer.apply(gradients, self.trainable_variables)
         return loss, logits
+
+    def _differentiate(self, batch: Batch) -> tuple[Any, Any, list[Any]]:
+        if self._micro_batch_size is None:
+            return self._gradients(batch)
+        return self._in_micro_batches(batch, self._micro_batch_size)
 
     def _in_micro_batches(self, batch: Batch, size: int) -> tuple[Any, Any, list[Any]]:
         rows = tf.shape(batch.labels)[0]
@@ -110,7 +144,7 @@ class Learner(keras.Model):
             inputs, labels, weights = tf.nest.map_structure(
                 lambda tensor: tf.gather(tensor, take), (batch.inputs, batch.labels, batch.weights)
             )
-            share = tf.reduce_sum(real) / tf.cast(rows, tf.float32)
+            share = batch.share * tf.reduce_sum(real) / tf.cast(rows, tf.float32)
             more_loss, more_logits, more = self._gradients(Batch(inputs, labels, weights * real, share))
             total = [
                 so_far if gradient is None else so_far + gradient

@@ -122,7 +122,8 @@ def layerwise(optimizer_class: type[keras.optimizers.Optimizer]) -> type[keras.o
 
     Build it with all variables that ever train, then call `enter` at the start of
     each phase, before its step is traced, and once its own variables are restored when a
-    run goes on. Slots, step count and schedule go on.
+    run goes on. Slots, step count and schedule go on. Where several replicas train, `apply` takes the
+    gradients summed over all of them.
 
     Args:
         optimizer_class: Any Keras optimizer that updates one variable at a time.
@@ -188,15 +189,10 @@ def layerwise(optimizer_class: type[keras.optimizers.Optimizer]) -> type[keras.o
             dense = [None if grad is None else tf.convert_to_tensor(grad) for grad in grads]
             super().apply(dense, trainable_variables)
 
-        def _clip_gradients(self, grads):
-            """Leave it to `_all_reduce_sum_gradients`, which knows the gradients of all replicas."""
-            return grads
-
         def _all_reduce_sum_gradients(self, grads_and_vars):
-            # Keras clips in each replica, whose gradients are a part of the sum alone: over N replicas
-            # their norm could be N times the highest.
-            grads, variables = zip(*super()._all_reduce_sum_gradients(grads_and_vars), strict=True)
-            return list(zip(super()._clip_gradients(grads), variables, strict=True))
+            # They come summed: Keras sums after clipping, by the norm of each replica's part, and after
+            # the loss's scale is judged, by the part of the first replica.
+            return list(grads_and_vars)
 
         def update_step(self, gradient, variable, learning_rate):
             index = self._get_variable_index(variable)

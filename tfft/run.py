@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -39,6 +40,7 @@ from tfft import (
     run_folder,
     saved_model,
     splits,
+    strategy,
     tables,
     truncation,
 )
@@ -53,6 +55,7 @@ from tfft.losses import RowLoss
 from tfft.phases import Phase
 from tfft.ragged import Ragged
 from tfft.regularizers import Parts
+from tfft.strategy import Replicas
 from tfft.tasks import Facts, Task
 from tfft.unfreezing import Stage
 
@@ -90,8 +93,27 @@ class CrossValidation:
 
 
 @dataclass(frozen=True)
+class Trained:
+    """What a training left, for what comes after it.
+
+    Attributes:
+        task: Of the run.
+        tokens: Token ids of each split, of each text.
+        targets: Of each split, as the task encodes them.
+        answering: Reads the model back that the folder keeps.
+        export: Publishes it, and returns the folder of the SavedModel's version.
+    """
+
+    task: Task
+    tokens: Mapping[str, Sequence[Ragged]]
+    targets: Mapping[str, np.ndarray]
+    answering: Callable[[], Classifier]
+    export: Callable[[], Path]
+
+
+@dataclass(frozen=True)
 class Learned:
-    """What a training left.
+    """What was trained, and what it is worth.
 
     Attributes:
         model: As the run's folder keeps it.
@@ -138,7 +160,7 @@ class Weighed:
     odds: np.ndarray | None
 
 
-def train(settings: Config, name: str = "run") -> Run:
+def train(settings: Config, name: str = "run") -> Run | None:
     """Fine-tune the model that a config describes, measure it and export it.
 
     Args:
@@ -146,19 +168,24 @@ def train(settings: Config, name: str = "run") -> Run:
         name: Of the run's folder, where the config names none.
 
     Returns:
-        The run, whose folder holds everything that came of it.
+        The run, whose folder holds everything that came of it; None to a worker that is not the chief.
 
     Raises:
         TfftError: Something that the user gave cannot work; no run folder is left behind, unless the
             training had begun and was saved.
     """
-    with run_folder.new(_directory(settings, name)) as directory:
-        _log.info(f"Run folder: {directory}")
-        _describe(settings, directory)
-        return _run(settings, directory)
+    replicas = strategy.make(settings.strategy, _log.info)
+    with replicas.noticing_loss():
+        replicas.check_same("the config", config.to_yaml(settings))
+        if not replicas.is_chief:
+            _help(settings, replicas)
+            return None
+        with run_folder.new(_directory(settings, name), config.to_yaml(settings)) as directory:
+            _log.info(f"Run folder: {directory}")
+            return _run(settings, replicas, directory)
 
 
-def resume(directory: Path, settings: Config | None = None) -> Run:
+def resume(directory: Path, settings: Config | None = None) -> Run | None:
     """Go on with a run that was cut off, to the weights that it would have had otherwise.
 
     Args:
@@ -167,7 +194,8 @@ def resume(directory: Path, settings: Config | None = None) -> Run:
             exported may differ.
 
     Returns:
-        The run, as from `train`; of one that had ended, what it left.
+        The run, as from `train`; of one that had ended, what it left. None to a worker that is not the
+        chief.
 
     Raises:
         TfftError: It is no run, another process writes to it, or config or data are no longer those that
@@ -186,30 +214,45 @@ def resume(directory: Path, settings: Config | None = None) -> Run:
             "must go on with the config that the run was begun with, and some keys differ",
             fix="Put them back, leave CONFIG out, or begin a new run.",
         )
+    if (is_finished or run_folder.is_trained(directory)) and strategy.place(settings.strategy)[0]:
+        _log.info(f"The training of {directory} is done: there is nothing left for this worker")
+        return None
     if is_finished:
         return _finished(directory)
-    with run_folder.resumed(directory):
-        _log.info(f"Run folder: {directory}")
-        if not any((directory / run_folder.SAVES).glob("step-*")):
-            _log.info("It has no save to go on from: the training begins anew")
-        _tell_other_versions(directory)
-        if settings.export.directory is None:  # in another folder, it may be another run's
-            saved_model.clear(directory / "export")
-        return _run(settings, directory)
+    if run_folder.is_trained(directory):  # and what is left needs no other worker
+        replicas = strategy.ALONE
+    else:
+        replicas = strategy.make(settings.strategy, _log.info)
+    with replicas.noticing_loss():
+        replicas.check_same("the config", config.to_yaml(settings))
+        if not replicas.is_chief:
+            _help(settings, replicas)
+            return None
+        with run_folder.resumed(directory):
+            _log.info(f"Run folder: {directory}")
+            if not any((directory / run_folder.SAVES).glob("step-*")):
+                _log.info("It has no save to go on from: the training begins anew")
+            _tell_other_versions(directory)
+            if settings.export.directory is None:  # in another folder, it may be another run's
+                saved_model.clear(directory / "export")
+            return _run(settings, replicas, directory)
 
 
-def _describe(settings: Config, directory: Path) -> None:
-    # The config last: where it is, the run can be taken up.
-    run_folder.write_json(directory / "environment.json", run_folder.environment())
-    run_folder.write_text(directory / "config.yaml", config.to_yaml(settings))
-
-
-def _run(settings: Config, directory: Path) -> Run:
+def _run(settings: Config, replicas: Replicas, directory: Path) -> Run:
     """Train, or go on, in a folder that describes the run; measure and export what came of it."""
     base = settings.export.directory or directory / "export"
     saved_model.check(base)
-    learned = _learn(settings, finished.read_splits(settings), directory, base)
+    replicas.told(str(directory))
+    learned = _learn(settings, finished.read_splits(settings), replicas, directory, base)
     return Run(directory, learned.figures, learned.export())
+
+
+def _help(settings: Config, replicas: Replicas) -> None:
+    """Train along with the chief, and leave the rest to it."""
+    saves = Path(replicas.told("")) / run_folder.SAVES
+    with run_folder.scratch() as directory:
+        _train(settings, finished.read_splits(settings), replicas, directory, saves, directory / "export")
+        replicas.agree([0])
 
 
 def _check_same_files(settings: Config, directory: Path) -> None:
@@ -288,11 +331,9 @@ def cross_validate(settings: Config, folds: int, name: str = "run") -> CrossVali
         TfftError: Something that the user gave cannot work; no folder is left behind.
     """
     _check_folds(settings, folds)
-    with run_folder.several(_directory(settings, name)) as directory:
+    replicas = strategy.make(settings.strategy, _log.info)
+    with run_folder.several(_directory(settings, name), config.to_yaml(settings)) as directory:
         _log.info(f"Folder: {directory}")
-        run_folder.write_text(directory / "config.yaml", config.to_yaml(settings))
-        run_folder.write_json(directory / "environment.json", run_folder.environment())
-
         chosen = [config.with_fold(settings, number, folds) for number in range(1, folds + 1)]
         files = finished.read_files(chosen[0])
         fold_of = finished.folds_of(chosen[0], files["train"])
@@ -311,7 +352,7 @@ def cross_validate(settings: Config, folds: int, name: str = "run") -> CrossVali
         figures, logits = [], np.empty((0, 0), np.float32)
         for number, (each, rows) in enumerate(zip(chosen, parts, strict=True)):
             _log.info(f"Fold {number + 1} of {folds}")
-            of_fold, found, facts = _learn_fold(each, rows, directory / f"fold-{number + 1}")
+            of_fold, found, facts = _learn_fold(each, rows, replicas, directory / f"fold-{number + 1}")
             figures.append(of_fold)
             if task.split:  # which tag comes first follows from the training rows
                 found = found[:, [facts.labels.index(tag) for tag in known.labels]]
@@ -342,6 +383,12 @@ def _check_folds(settings: Config, folds: int) -> None:
         raise SettingError("--folds", folds, "must be at least 2", fix="Common are 5 and 10.")
     for key, value, why, fix in (
         (
+            "strategy",
+            settings.strategy if strategy.place(settings.strategy)[1] > 1 else None,
+            "which has no use for several workers",
+            "Train one fold after the other in one process, or set it to one_device.",
+        ),
+        (
             "data.test",
             written["data"]["test"],
             "for each fold is the test split of its run",
@@ -366,22 +413,53 @@ def _check_folds(settings: Config, folds: int) -> None:
 
 
 def _learn_fold(
-    settings: Config, rows: Mapping[str, splits.Rows], directory: Path
+    settings: Config, rows: Mapping[str, splits.Rows], replicas: Replicas, directory: Path
 ) -> tuple[dict, np.ndarray, Facts]:
     """Train one fold; return the figures of its test split, its logits for it, and its facts."""
     settings = settings.model_copy(update={"saves": None})  # of which no cross-validation goes on
-    with run_folder.fold(directory):
-        _describe(settings, directory)
+    with run_folder.fold(directory, config.to_yaml(settings)):
         finished.tell_split(settings, rows)
-        learned = _learn(settings, rows, directory, directory / "export")
+        learned = _learn(settings, rows, replicas, directory, directory / "export")
         model = learned.model
         found = finished.outputs(model.whole, model, learned.tokens["test"], "pooling")
         # Numbers in units of the data, for each fold has its own mean and scale; logits as they are.
         return learned.figures["test"], found * model.facts.scale + model.facts.mean, model.facts
 
 
-def _learn(settings: Config, rows: Mapping[str, splits.Rows], directory: Path, base: Path) -> Learned:
+def _learn(
+    settings: Config, rows: Mapping[str, splits.Rows], replicas: Replicas, directory: Path, base: Path
+) -> Learned:
     """Train on the rows, fill the run's folder, and measure what it keeps; exports go below `base`."""
+    trained = _train(settings, rows, replicas, directory, directory / run_folder.SAVES, base)
+    run_folder.tell_trained(directory)
+    replicas.agree([0])  # the others may go when they know that they will not be needed again
+    # From here on the model is the one that the folder keeps: what is measured is what is served.
+    model = trained.answering()
+    figures: dict[str, dict] = {
+        split: finished.measure(
+            trained.task,
+            model,
+            rows[split].table,
+            trained.tokens[split],
+            trained.targets[split],
+            split,
+            directory,
+        )
+        for split in ("validation", "test")
+        if split in rows
+    }
+    return Learned(model, trained.tokens, figures, trained.export)
+
+
+def _train(
+    settings: Config,
+    rows: Mapping[str, splits.Rows],
+    replicas: Replicas,
+    directory: Path,
+    saves: Path,
+    base: Path,
+) -> Trained:
+    """Train on the rows, unless that is done, and fill the run's folder with what came of it."""
     keras.utils.set_random_seed(settings.training.seed)
     tf.config.experimental.enable_op_determinism()
 
@@ -390,6 +468,7 @@ def _learn(settings: Config, rows: Mapping[str, splits.Rows], directory: Path, b
             finished.check_unchanged(directory, split, rows)
     run_folder.write_json(directory / "data.json", {s: part.source for s, part in rows.items()})
     _check_same_files(settings, directory)
+    replicas.check_same("the data", json.dumps({s: part.source["sha256"] for s, part in rows.items()}))
     task = finished.task_of(settings)
     changes = _augmentations(settings, task)
     facts = task.collect(rows["train"].table["label"])
@@ -402,8 +481,10 @@ def _learn(settings: Config, rows: Mapping[str, splits.Rows], directory: Path, b
         task.check(facts, targets["validation"], settings.threshold.positive)
     weighed = _weigh(settings, task, facts, targets["train"], finished.row_weights(rows["train"]))
 
-    model = _from_preset(settings, facts)
-    plan = _plan(settings, model, len(targets["train"]))
+    with replicas.strategy.scope():
+        model = _from_preset(settings, facts)
+    replicas.check_same("the model", json.dumps(model.description, sort_keys=True))
+    plan = _plan(settings, model, len(targets["train"]), replicas.count)
     run_folder.write_json(directory / "layers.json", _show(plan, model))
     tokens = {split: finished.tokenize(model, part.table) for split, part in rows.items()}
     lengths = finished.lengths(model, tokens["train"])
@@ -438,18 +519,22 @@ def _learn(settings: Config, rows: Mapping[str, splits.Rows], directory: Path, b
 
     texts = rows["train"].table.select([*model.preprocessor.read.columns])
     augmented = _augmented(settings, model, texts, changes, targets["train"], weighed) if changes else None
-    _fit(settings, task, model, plan, tokens, targets, weighed, augmented, directory, export)
-
-    # From here on the model is the one that the folder keeps: what is measured is what is served.
-    model = answering()
-    figures: dict[str, dict] = {
-        split: finished.measure(
-            task, model, rows[split].table, tokens[split], targets[split], split, directory
+    if not run_folder.is_trained(directory):
+        _fit(
+            settings,
+            task,
+            model,
+            plan,
+            tokens,
+            targets,
+            weighed,
+            augmented,
+            replicas,
+            directory,
+            saves,
+            export,
         )
-        for split in ("validation", "test")
-        if split in rows
-    }
-    return Learned(model, tokens, figures, export)
+    return Trained(task, tokens, targets, answering, export)
 
 
 def rates(settings: Config, plot: Path) -> str:
@@ -464,7 +549,7 @@ def rates(settings: Config, plot: Path) -> str:
     """
     rows = finished.read_splits(settings)["train"].table
     model = _from_preset(settings, finished.task_of(settings).collect(rows["label"]))
-    plan = _plan(settings, model, rows.num_rows)
+    plan = _plan(settings, model, rows.num_rows, replicas=1)
     shown = [
         tables.text(tables.layers(phases.table(model.groups, phase), _title(plan, number)))
         for number, phase in enumerate(plan.phases)
@@ -673,9 +758,10 @@ def _members(task: Task, targets: np.ndarray, facts: Facts) -> Iterator[tuple[st
             yield name, targets[:, index] > 0 if task.kind == "labels" else targets == index
 
 
-def _plan(settings: Config, model: Classifier, rows: int) -> Plan:
+def _plan(settings: Config, model: Classifier, rows: int, replicas: int) -> Plan:
     """Give every variable its phases and rates."""
     chosen, training = settings.optimizer, settings.training
+    scale = _rate_scale(settings, replicas)
     base = _may_train(settings, model)
     stages = [Stage(None)]
     if settings.unfreezing is not None:
@@ -686,7 +772,15 @@ def _plan(settings: Config, model: Classifier, rows: int) -> Plan:
             if any(base.get(variable.path, True) for variable in group.variables)
         ]
         stages = unfreeze(names, chosen.learning_rate, **settings.unfreezing.arguments())
-    steps_per_epoch = -(-rows // training.batch_size)
+        stages = [
+            replace(
+                stage,
+                learning_rate=stage.learning_rate and stage.learning_rate * scale,
+                head_learning_rate=stage.head_learning_rate and stage.head_learning_rate * scale,
+            )
+            for stage in stages
+        ]
+    steps_per_epoch = -(-rows // _batch_size(settings, replicas))
     total_steps = steps_per_epoch * training.epochs
     found, segments = phases.plan(
         model.groups,
@@ -695,13 +789,53 @@ def _plan(settings: Config, model: Classifier, rows: int) -> Plan:
         steps_per_epoch=steps_per_epoch,
         total_steps=total_steps,
         warmup=settings.schedule.warmup,
-        learning_rate=chosen.learning_rate,
-        head_learning_rate=chosen.head_learning_rate,
+        learning_rate=chosen.learning_rate * scale,
+        head_learning_rate=chosen.head_learning_rate and chosen.head_learning_rate * scale,
         layer_decay=chosen.layer_decay,
-        rates=[(rule.layers, rule.learning_rate) for rule in chosen.rates],
+        rates=[(rule.layers, rule.learning_rate * scale) for rule in chosen.rates],
     )
     course = plugins.load("schedules", settings.schedule.name)(**settings.schedule.arguments())
     return Plan(found, Schedule(segments, course), steps_per_epoch, total_steps)
+
+
+def _batch_size(settings: Config, replicas: int) -> int:
+    """Return the rows of an optimizer step, of all replicas together.
+
+    Raises:
+        SettingError: There are fewer than replicas.
+    """
+    training = settings.training
+    if training.batch == "per_replica":
+        return training.batch_size * replicas
+    if training.batch_size < replicas:
+        raise SettingError(
+            "training.batch_size",
+            training.batch_size,
+            f"must be at least the number of replicas, {replicas}, or some would have nothing to do",
+            fix="Raise it, set training.batch to per_replica, or train on fewer devices.",
+        )
+    return training.batch_size
+
+
+def _rate_scale(settings: Config, replicas: int) -> float:
+    """Return the factor on all peak rates, for the batch is larger by the number of replicas.
+
+    linear: Goyal et al. 2017, "Accurate, Large Minibatch SGD", section 2.1, https://arxiv.org/abs/1706.02677.
+    sqrt: Krizhevsky 2014, "One weird trick for parallelizing convolutional neural networks", section 5,
+    https://arxiv.org/abs/1404.5997.
+
+    Raises:
+        SettingError: The batch is not larger.
+    """
+    chosen = settings.training.rate_scaling
+    if chosen != "none" and settings.training.batch == "global":
+        raise SettingError(
+            "training.rate_scaling",
+            chosen,
+            "must be none where training.batch is global, for the batch does not grow with the replicas",
+            fix="Set training.batch to per_replica, or remove it.",
+        )
+    return {"none": 1.0, "linear": float(replicas), "sqrt": replicas**0.5}[chosen]
 
 
 def _may_train(settings: Config, model: Classifier) -> dict[str, bool]:
@@ -757,7 +891,9 @@ def _fit(
     targets: Mapping[str, np.ndarray],
     weighed: Weighed,
     augmented: dataset.Take | None,
+    replicas: Replicas,
     directory: Path,
+    saves: Path,
     export: Callable[[], Path],
 ) -> None:
     training = settings.training
@@ -766,13 +902,15 @@ def _fit(
     # The vectors of words are not kept: there are as many as tokens, and a row of them has no fixed size.
     # Nor are those of texts that change.
     whole = bool(backbone) or task.kind == "tags" or augmented is not None
-    learner = Learner(model.whole if whole else model.head)
     compiles = _compiles(settings)
-    optimizer = _learn_by(
-        settings, task, model, learner, plan, backbone, weighed, whole=whole, compiles=compiles
-    )
-    # Built before the first step, or the step is traced twice: once to make the slots.
-    learner.optimizer.build([variable for variable in learner.weights if variable.path in ever])
+    rows = -(-_batch_size(settings, replicas.count) // replicas.count)
+    with replicas.strategy.scope():
+        learner = Learner(model.whole if whole else model.head)
+        optimizer = _learn_by(
+            settings, task, model, learner, plan, backbone, weighed, rows, whole=whole, compiles=compiles
+        )
+        # Built before the first step, or the step is traced twice: once to make the slots.
+        learner.optimizer.build([variable for variable in learner.weights if variable.path in ever])
     monitor = training.monitor or task.monitor
     modes = {prefix + name: mode for name, mode in model.outputs.modes.items() for prefix in ("", "val_")}
     fitting = Fitting(
@@ -787,7 +925,9 @@ def _fit(
     )
     mode = fitting.mode("training.monitor", monitor)
     callbacks = [
-        plugins.load("callbacks", chosen.name)(fitting, **chosen.arguments()) for chosen in settings.callbacks
+        plugins.load("callbacks", chosen.name)(fitting, **chosen.arguments())
+        for chosen in settings.callbacks
+        if replicas.is_chief or plugins.module("callbacks", chosen.name).RUNS_ON == "every worker"
     ]
 
     def enter(number: int) -> None:
@@ -797,7 +937,9 @@ def _fit(
         if number:
             _log.info(_title(plan, number))
 
-    batches, validation = _batches(settings, model, tokens, targets, weighed, augmented, whole=whole)
+    batches, validation = _batches(
+        settings, model, tokens, targets, weighed, augmented, replicas, whole=whole
+    )
     pads = compiles and whole and not model.preprocessor.is_full
 
     def padded(batches: tf.data.Dataset) -> tf.data.Dataset:
@@ -808,6 +950,7 @@ def _fit(
         learner,
         lambda epoch, step: padded(batches(epoch, step)),
         padded(validation),
+        replicas=replicas,
         epochs=training.epochs,
         steps_per_epoch=plan.steps_per_epoch,
         phases=[(phase.start, functools.partial(enter, number)) for number, phase in enumerate(plan.phases)],
@@ -817,13 +960,13 @@ def _fit(
         weights=directory / run_folder.WEIGHTS,
         history=directory / "history.csv",
         callbacks=callbacks,
-        saving=_saving(settings, directory),
+        saving=_saving(settings, saves),
         say=_log.info,
     )
 
 
-def _saving(settings: Config, directory: Path) -> fit.Saving:
-    folder, chosen = directory / run_folder.SAVES, settings.saves
+def _saving(settings: Config, folder: Path) -> fit.Saving:
+    chosen = settings.saves
     if chosen is None:
         return fit.Saving(folder, steps=None, minutes=None, keep=0)
     return fit.Saving(folder, steps=chosen.every_steps, minutes=chosen.every_minutes, keep=chosen.keep)
@@ -836,6 +979,7 @@ def _batches(
     targets: Mapping[str, np.ndarray],
     weighed: Weighed,
     augmented: dataset.Take | None,
+    replicas: Replicas,
     *,
     whole: bool,
 ) -> tuple[Callable[[int, int], tf.data.Dataset], tf.data.Dataset]:
@@ -844,6 +988,8 @@ def _batches(
     They are of tokens, of texts that change, or of kept features.
     """
     training, pack = settings.training, model.preprocessor.pack
+    batch_size = _batch_size(settings, replicas.count)
+    parts = dataset.Parts(replicas.count, replicas.local)
     lengths = {split: finished.lengths(model, tokens[split]) for split in ("train", "validation")}
     if whole:
         rows = augmented or dataset.of_tokens(tokens["train"], pack, targets["train"], weighed.rows)
@@ -860,16 +1006,16 @@ def _batches(
     one_epoch = functools.partial(
         dataset.plan,
         lengths["train"],
-        batch_size=training.batch_size,
+        batch_size=batch_size,
         seed=training.seed,
         odds=weighed.odds,
     )
-    order, _ = dataset.in_order(lengths["validation"], batch_size=training.batch_size)
+    order, _ = dataset.in_order(lengths["validation"], batch_size=batch_size)
 
     def batches(epoch: int, step: int) -> tf.data.Dataset:
-        return dataset.endless(rows, lambda number: one_epoch(epoch=number), epoch, step)
+        return dataset.endless(rows, lambda number: one_epoch(epoch=number), parts, epoch, step)
 
-    return batches, dataset.once(held_out, order)
+    return batches, dataset.counted(held_out, order, parts)
 
 
 def _learn_by(
@@ -880,11 +1026,15 @@ def _learn_by(
     plan: Plan,
     backbone: Sequence[keras.Variable],
     weighed: Weighed,
+    rows: int,
     *,
     whole: bool,
     compiles: bool,
 ) -> keras.optimizers.Optimizer:
-    """Give the learner its loss, regularizers and optimizer; return the optimizer that has the rates."""
+    """Give the learner its loss, regularizers and optimizer; return the optimizer that has the rates.
+
+    `rows` are what a replica takes of a batch, at most.
+    """
     training = settings.training
     if training.micro_batch_size is not None and training.micro_batch_size > training.batch_size:
         raise SettingError(
@@ -908,7 +1058,7 @@ def _learn_by(
         encode=functools.partial(model.encoder, training=True) if whole else tf.identity,
         classify=functools.partial(model.head, training=True),
         row_loss=row_loss,
-        rows=training.micro_batch_size or training.batch_size,
+        rows=min(training.micro_batch_size or rows, rows),
         chosen=[chosen.name for chosen in settings.regularizers],
     )
     learner.learn_by(
@@ -917,7 +1067,7 @@ def _learn_by(
             plugins.load("regularizers", chosen.name)(parts, **chosen.arguments())
             for chosen in settings.regularizers
         ],
-        training.micro_batch_size,
+        training.micro_batch_size if (training.micro_batch_size or rows) < rows else None,
         compiles=compiles,
     )
     scales = training.precision == "mixed_float16"

@@ -14,7 +14,7 @@ tensorboard/       event files, if the config asks for them
 export/            numbered SavedModels
 saves/             what a training that was cut off goes on from; gone when the run has ended
 exported.json      the folder of each SavedModel, by the hash of the weights that it has
-status.json        training, finished, interrupted or failed
+status.json        training, finished, interrupted or failed; and whether the training is done
 log.txt            what was said
 
 A cross-validation keeps fold-1, fold-2, …, each such a folder without an export, beside its own config.yaml,
@@ -32,12 +32,13 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tfft.errors import RunError, TfftError
+from tfft.errors import LostWorkerError, RunError, TfftError
 
 DESCRIPTION = Path("model") / "description.json"
 PROOF_ROWS = Path("model") / "proof_rows.json"
@@ -51,20 +52,26 @@ _PACKAGES = (
 
 
 @contextlib.contextmanager
-def new(directory: Path) -> Iterator[Path]:
-    """Make the folder of a run; it goes again if the run ends before anything was learned or saved.
+def new(directory: Path, config: str) -> Iterator[Path]:
+    """Make the folder of a run; it goes again if the run fails before anything was learned or saved.
 
     Everything logged to `tfft` inside the block is kept in `log.txt`.
+
+    Args:
+        directory: Of the run.
+        config: Text of `config.yaml`, which is there as soon as the folder is.
 
     Raises:
         RunError: The folder exists.
     """
-    with _begun(directory) as logger:
+    with _begun(directory, config) as logger:
         try:
             (directory / WEIGHTS).parent.mkdir()
             yield directory
         except BaseException as error:
-            if not (directory / WEIGHTS).exists() and not (directory / SAVES).exists():
+            is_empty = not (directory / WEIGHTS).exists() and not (directory / SAVES).exists()
+            # A cluster that starts its workers again goes on with a folder that any of them has seen.
+            if is_empty and not isinstance(error, (LostWorkerError, SystemExit)):
                 shutil.rmtree(directory)
             else:
                 _tell_the_end(directory, error, logger)
@@ -97,23 +104,48 @@ def is_finished(directory: Path) -> bool:
         RunError: It is no run.
     """
     _check_is_run(directory)
-    status = directory / "status.json"
-    return status.exists() and read_json(status)["status"] == "finished"
-
-
-def _tell_the_end(directory: Path, error: BaseException, logger: logging.Logger) -> None:
-    status = "interrupted" if isinstance(error, (KeyboardInterrupt, SystemExit)) else "failed"
-    if (directory / WEIGHTS).exists():
-        logger.info(f"The best weights so far are kept: tfft evaluate {directory}")
-    # What the user must put right would only come again.
-    if any((directory / SAVES).glob("step-*")) and not isinstance(error, TfftError):
-        logger.info(f"Go on where it stopped: tfft train --resume {directory}")
-    with contextlib.suppress(OSError):  # a full disk is told by the error itself
-        write_json(directory / "status.json", {"status": status, "reason": str(error)})
+    return _status(directory).get("status") == "finished"
 
 
 @contextlib.contextmanager
-def several(directory: Path) -> Iterator[Path]:
+def scratch() -> Iterator[Path]:
+    """Make a folder for a worker that is not the chief, which goes with all that it writes there."""
+    with tempfile.TemporaryDirectory(prefix="tfft-worker-") as name:
+        (Path(name) / WEIGHTS).parent.mkdir()
+        yield Path(name)
+
+
+def tell_trained(directory: Path) -> None:
+    """Note that the training is done, and what is left can be made from what it kept."""
+    write_json(directory / "status.json", {**read_json(directory / "status.json"), "trained": True})
+
+
+def is_trained(directory: Path) -> bool:
+    """Return whether `tell_trained` was called."""
+    return _status(directory).get("trained", False)
+
+
+def _status(directory: Path) -> dict[str, Any]:
+    path = directory / "status.json"
+    return read_json(path) if path.exists() else {}
+
+
+def _tell_the_end(directory: Path, error: BaseException, logger: logging.Logger) -> None:
+    from_outside = isinstance(error, (KeyboardInterrupt, SystemExit, LostWorkerError))
+    status = "interrupted" if from_outside else "failed"
+    if (directory / WEIGHTS).exists():
+        logger.info(f"The best weights so far are kept: tfft evaluate {directory}")
+    # What the user must put right would only come again.
+    is_fault = isinstance(error, TfftError) and not isinstance(error, LostWorkerError)
+    if any((directory / SAVES).glob("step-*")) and not is_fault:
+        logger.info(f"Go on where it stopped: tfft train --resume {directory}")
+    with contextlib.suppress(OSError):  # a full disk is told by the error itself
+        ended = {"status": status, "reason": str(error)}
+        write_json(directory / "status.json", {**_status(directory), **ended})
+
+
+@contextlib.contextmanager
+def several(directory: Path, config: str) -> Iterator[Path]:
     """Make the folder of a cross-validation; it goes again unless the whole of it ends well.
 
     Everything logged to `tfft` inside the block is kept in `log.txt`.
@@ -121,7 +153,7 @@ def several(directory: Path) -> Iterator[Path]:
     Raises:
         RunError: The folder exists.
     """
-    with _begun(directory) as logger:
+    with _begun(directory, config) as logger:
         try:
             yield directory
         except BaseException:
@@ -131,17 +163,17 @@ def several(directory: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def fold(directory: Path) -> Iterator[Path]:
+def fold(directory: Path, config: str) -> Iterator[Path]:
     """Make the folder of a run inside that of `several`, which answers for what goes wrong."""
-    with _begun(directory):
+    with _begun(directory, config):
         (directory / WEIGHTS).parent.mkdir()
         yield directory
 
 
 @contextlib.contextmanager
-def _begun(directory: Path) -> Iterator[logging.Logger]:
+def _begun(directory: Path, config: str) -> Iterator[logging.Logger]:
     """Make a folder that keeps what is logged, and that tells when the block has ended well."""
-    _make(directory)
+    _make(directory, config)
     with _locked(directory), _ending_well(directory) as logger:
         yield logger
 
@@ -150,7 +182,8 @@ def _begun(directory: Path) -> Iterator[logging.Logger]:
 def _ending_well(directory: Path) -> Iterator[logging.Logger]:
     """Keep what is logged, and tell when the block has ended well; then no save is needed any more."""
     with _logged(directory) as logger:
-        write_json(directory / "status.json", {"status": "training"})
+        trained = {"trained": True} if is_trained(directory) else {}
+        write_json(directory / "status.json", {"status": "training", **trained})
         yield logger
         write_json(directory / "status.json", {"status": "finished"})
         shutil.rmtree(directory / SAVES, ignore_errors=True)
@@ -180,14 +213,23 @@ def _locked(directory: Path) -> Iterator[None]:
         yield
 
 
-def _make(directory: Path) -> None:
-    try:
-        directory.mkdir(parents=True)
-    except FileExistsError:
+def _make(directory: Path, config: str) -> None:
+    """Make a folder that has its config and what it was begun with from its first moment on."""
+    if directory.exists():
         raise RunError(
             f"run.directory: {directory} exists, and a run does not write over another. "
             "Choose a new folder, or remove this one."
-        ) from None
+        )
+    try:
+        making = directory.with_name(f".{directory.name}-{os.getpid()}")
+        making.mkdir(parents=True)
+        try:
+            write_json(making / "environment.json", environment())
+            write_text(making / "config.yaml", config)
+            making.rename(directory)
+        except BaseException:
+            shutil.rmtree(making, ignore_errors=True)
+            raise
     except OSError as error:
         raise RunError(f"run.directory: {directory} cannot be made: {error}. Choose another.") from error
 

@@ -32,10 +32,12 @@ class Save:
     Attributes:
         state: JSON values.
         arrays: By name.
+        name: Of its file, once it has one, which tells it from all others.
     """
 
     state: Mapping[str, Any]
     arrays: Mapping[str, np.ndarray]
+    name: str = ""
 
 
 def write(folder: Path, step: int, save: Save, *, keep: int) -> Path:
@@ -83,7 +85,7 @@ def newest(folder: Path, say: Callable[[str], None]) -> Save | None:
         if problem is None:
             with safe_open(path, framework="numpy") as stream:
                 state = json.loads(stream.metadata()["state"])
-                return Save(state, {name: stream.get_tensor(name) for name in stream.keys()})  # noqa: SIM118
+                return Save(state, {name: stream.get_tensor(name) for name in stream.keys()}, path.name)  # noqa: SIM118
         say(f"{path} is damaged ({problem}), and passed over")
     return None
 

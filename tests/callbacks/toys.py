@@ -11,6 +11,7 @@ from tfft.callbacks import Fitting
 from tfft.learner import Learner
 from tfft.learning_rates import layerwise
 from tfft.losses import cross_entropy
+from tfft.strategy import ALONE
 from tfft.tasks import Facts, text_classification
 
 STEPS = 4  # an epoch
@@ -62,6 +63,13 @@ def rows():
     return features, (features[..., 0] > 0).astype("int32")
 
 
+def counted(*columns):
+    """Return batches `[steps, rows, …]` as `fit.run` takes them, all rows real."""
+    return tf.data.Dataset.from_tensor_slices(
+        (*columns, np.full((len(columns[0]), 2), columns[0].shape[1], "int32"))
+    )
+
+
 def train(
     folder, made, callbacks, *, epochs=3, spoilt=(), phases=None, monitor="val_accuracy", remembered=()
 ):
@@ -81,11 +89,12 @@ def train(
     many, ids_of_many = np.tile(features, (epochs, 1, 1)), np.tile(ids, (epochs, 1))
     many[[step - 1 for step in spoilt]] = np.nan
     weights = np.ones(ids_of_many.shape, "float32")
-    batches = tf.data.Dataset.from_tensor_slices((many, ids_of_many, weights)).repeat()
+    batches = counted(many, ids_of_many, weights).repeat()
     fit.run(
         made,
         lambda epoch, step: batches.skip(epoch * STEPS + step),
-        tf.data.Dataset.from_tensor_slices((features, ids)),
+        counted(features, ids),
+        replicas=ALONE,
         epochs=epochs,
         steps_per_epoch=STEPS,
         phases=phases or [(0, lambda: enter(made))],

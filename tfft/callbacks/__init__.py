@@ -5,6 +5,9 @@ training in pieces goes on as one: `state()` gives what it knows, JSON values an
 NumPy arrays by name, and `restore(state)` takes it back once the training has begun anew, after
 `on_train_begin` and before the first step. One that holds something open has `close()`, which is
 called however the training ends.
+
+Where several workers train, `RUNS_ON` says who has the callback: `every worker`, where it acts on the
+training, on which all must act alike, or `the chief`, where it writes for others to read.
 """
 
 from collections.abc import Callable, Mapping

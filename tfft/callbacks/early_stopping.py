@@ -13,6 +13,8 @@ from tfft.callbacks import Fitting
 
 _log = logging.getLogger("tfft")
 
+RUNS_ON = "every worker"
+
 
 def build(
     fitting: Fitting,

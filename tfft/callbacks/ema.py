@@ -11,6 +11,8 @@ from pydantic import Field
 
 from tfft.callbacks import Fitting
 
+RUNS_ON = "every worker"
+
 
 def build(fitting: Fitting, /, *, decay: Annotated[float, Field(gt=0, lt=1)] = 0.999) -> Any:
     """Average the weights after every step; training itself goes on from the plain weights.

@@ -9,6 +9,8 @@ from pydantic import Field
 
 from tfft.callbacks import Fitting
 
+RUNS_ON = "the chief"
+
 
 def build(fitting: Fitting, /, *, every: Annotated[int, Field(ge=1)] = 10) -> Any:
     """Write `events.jsonl` in the run folder: `{"step": …}` and `{"epoch": …}` with all values.

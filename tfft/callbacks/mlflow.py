@@ -4,6 +4,8 @@ from typing import Any
 
 from tfft.callbacks import Fitting, module
 
+RUNS_ON = "the chief"
+
 
 def build(fitting: Fitting, /, *, experiment: str = "tfft", tracking_uri: str | None = None) -> Any:
     """Log to MLflow, which must be installed.

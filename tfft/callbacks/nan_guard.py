@@ -11,6 +11,8 @@ from tfft.errors import TrainingError
 
 _log = logging.getLogger("tfft")
 
+RUNS_ON = "every worker"
+
 
 def build(
     fitting: Fitting,
@@ -95,7 +97,7 @@ def build(
                 )
             self.returns += 1
             scale = rate_scale(self.model)
-            lower = float(scale) * factor
+            lower = float(scale.numpy()) * factor
             for variable, value in self.good:
                 variable.assign(value)
             scale.assign(lower)

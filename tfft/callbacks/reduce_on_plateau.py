@@ -10,6 +10,8 @@ from tfft.errors import SettingError
 
 _log = logging.getLogger("tfft")
 
+RUNS_ON = "every worker"
+
 
 def build(
     fitting: Fitting,
@@ -58,11 +60,11 @@ def build(
                 return
             self.wait += 1
             scale = rate_scale(self.model)
-            if self.wait >= patience and float(scale) > np.float32(lowest):
+            if self.wait >= patience and float(scale.numpy()) > np.float32(lowest):
                 self.wait = 0
-                scale.assign(max(float(scale) * factor, lowest))
+                scale.assign(max(float(scale.numpy()) * factor, lowest))
                 _log.info(
-                    f"{watched} has not improved: learning rates are now {float(scale):.3g} of their peaks"
+                    f"{watched} has not improved: learning rates are now {float(scale.numpy()):.3g} of their peaks"
                 )
 
         def state(self):

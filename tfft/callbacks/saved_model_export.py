@@ -4,6 +4,8 @@ from typing import Any
 
 from tfft.callbacks import Fitting
 
+RUNS_ON = "the chief"
+
 
 def build(fitting: Fitting, /) -> Any:
     """Export after each epoch that improves `training.monitor`, as at the end of the run."""

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from tfft.callbacks import Fitting
 
+RUNS_ON = "the chief"
+
 
 def build(fitting: Fitting, /, *, every: Annotated[int, Field(ge=1)] = 10) -> Any:
     """Write `steps.csv` in the run folder; `history.csv`, a line an epoch, is there with or without.

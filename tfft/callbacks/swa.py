@@ -10,6 +10,8 @@ from pydantic import Field
 
 from tfft.callbacks import Fitting
 
+RUNS_ON = "every worker"
+
 
 def build(
     fitting: Fitting,

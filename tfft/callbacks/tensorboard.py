@@ -6,6 +6,8 @@ from pydantic import Field
 
 from tfft.callbacks import Fitting
 
+RUNS_ON = "the chief"
+
 
 def build(
     fitting: Fitting,

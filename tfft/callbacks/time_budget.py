@@ -10,6 +10,8 @@ from tfft.callbacks import Fitting
 
 _log = logging.getLogger("tfft")
 
+RUNS_ON = "every worker"
+
 
 def build(fitting: Fitting, /, *, minutes: Annotated[float, Field(gt=0)]) -> Any:
     """Stop after the step in which the time is up; the epoch that was begun is still validated.

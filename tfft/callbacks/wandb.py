@@ -4,6 +4,8 @@ from typing import Any
 
 from tfft.callbacks import Fitting, module
 
+RUNS_ON = "the chief"
+
 
 def build(fitting: Fitting, /, *, project: str = "tfft", entity: str | None = None) -> Any:
     """Log to Weights & Biases, whose package must be installed.
