@@ -272,8 +272,11 @@ class Keeper:
                 name = type(callback).__name__
                 alike = sum(key.split()[0] == name for key in self.callbacks)
                 self.callbacks[f"{name} {alike + 1}" if alike else name] = callback
-        # What each replica has for itself; the rest is alike for all.
+        self.common = _numbered(model=learner.weights, optimizer=learner.optimizer.variables)
+        # What each replica has for itself.
         self.states = [v for v in learner.variables if not any(v is weight for weight in learner.weights)]
+        self.own = _numbered(random=self.states, metrics=learner.measures)
+        self.read_own = replicas.reader([*self.own.values()])
         self.last = time.monotonic()
 
     def is_due(self, epoch: int, step: int) -> bool:
@@ -298,12 +301,11 @@ class Keeper:
         at_the_end = step == self.steps_per_epoch or (step and self.learner.stop_training)
         if at_the_end and measured is None:
             measured = _floats(self.learner.get_metrics_result())
-        own = self._own_variables()
-        arrays = dict(zip(own, self.replicas.values([*own.values()]), strict=True))
+        arrays = dict(zip(self.own, self.read_own(), strict=True))
         self.last = time.monotonic()
         if not self.replicas.is_chief:
             return
-        arrays |= {name: variable.numpy() for name, variable in self._common_variables().items()}
+        arrays |= {name: variable.numpy() for name, variable in self.common.items()}
         told: dict[str, dict[str, Any]] = {}
         for name, callback in self.callbacks.items():
             told[name] = {}
@@ -349,7 +351,7 @@ class Keeper:
                 self.say("No save is left to go on from: the training begins anew")
             self.replicas.part_random_states(self.states)
             return 0, 0, {}
-        state, own, common = save.state, self._own_variables(), self._common_variables()
+        state = save.state
         if state["replicas"] != self.replicas.count:
             raise RunError(
                 f"{self.saving.folder} holds saves of a training on {state['replicas']} replicas, and this "
@@ -363,8 +365,8 @@ class Keeper:
             if _is_arrays(value)
             for number in range(value["arrays"])
         }
-        wanted = {name: tuple(variable.shape) for name, variable in common.items()} | {
-            name: (self.replicas.count, *variable.shape) for name, variable in own.items()
+        wanted = {name: tuple(variable.shape) for name, variable in self.common.items()} | {
+            name: (self.replicas.count, *variable.shape) for name, variable in self.own.items()
         }
         found = {name: array.shape for name, array in save.arrays.items() if name not in of_callbacks}
         # The chief has more callbacks than other workers.
@@ -376,9 +378,9 @@ class Keeper:
             )
         if state["step"]:
             begin_epoch(state["epoch"])
-        for name, variable in common.items():
+        for name, variable in self.common.items():
             variable.assign(save.arrays[name])
-        self.replicas.assign([*own.values()], [save.arrays[name] for name in own])
+        self.replicas.assign([*self.own.values()], [save.arrays[name] for name in self.own])
         for name, callback in self.callbacks.items():
             callback.restore(
                 {
@@ -392,12 +394,6 @@ class Keeper:
         taken = state["epoch"] * self.steps_per_epoch + state["step"]
         self.say(f"Going on after step {taken}, in epoch {state['epoch'] + 1}")
         return state["epoch"], state["step"], state["measured"]
-
-    def _common_variables(self) -> dict[str, Any]:
-        return _numbered(model=self.learner.weights, optimizer=self.learner.optimizer.variables)
-
-    def _own_variables(self) -> dict[str, Any]:
-        return _numbered(random=self.states, metrics=self.learner.measures)
 
 
 def _numbered(**parts: Sequence[Any]) -> dict[str, Any]:

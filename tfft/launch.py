@@ -121,13 +121,14 @@ def _passing_on(processes: Sequence[subprocess.Popen]) -> Iterator[None]:
 
 def _relay(stream: IO[str], before: str, write: Callable[[str], object] = sys.stderr.write) -> None:
     for line in stream:
-        write(f"{before}{line}")
+        if line.strip():  # where progress has been shown, nothing is left
+            write(f"{before}{line}")
 
 
 def _wait(processes: Sequence[subprocess.Popen]) -> int:
     """Wait until all have ended; once one has failed, not for long."""
     first, since, told = 0, 0.0, False
-    while any(process.poll() is None for process in processes):
+    while None in [process.poll() for process in processes]:
         time.sleep(0.1)
         spent = time.monotonic() - since
         if not first:

@@ -244,7 +244,9 @@ def _run(settings: Config, replicas: Replicas, directory: Path) -> Run:
     saved_model.check(base)
     replicas.told(str(directory))
     learned = _learn(settings, finished.read_splits(settings), replicas, directory, base)
-    return Run(directory, learned.figures, learned.export())
+    run = Run(directory, learned.figures, learned.export())
+    replicas.meet()  # TensorFlow takes a worker that leaves before the chief for one that has crashed
+    return run
 
 
 def _help(settings: Config, replicas: Replicas) -> None:
@@ -252,7 +254,9 @@ def _help(settings: Config, replicas: Replicas) -> None:
     saves = Path(replicas.told("")) / run_folder.SAVES
     with run_folder.scratch() as directory:
         _train(settings, finished.read_splits(settings), replicas, directory, saves, directory / "export")
-        replicas.agree([0])
+        replicas.meet()
+    _log.info("The training is done; waiting for the chief, which measures and exports what came of it")
+    replicas.meet()
 
 
 def _check_same_files(settings: Config, directory: Path) -> None:
@@ -432,7 +436,7 @@ def _learn(
     """Train on the rows, fill the run's folder, and measure what it keeps; exports go below `base`."""
     trained = _train(settings, rows, replicas, directory, directory / run_folder.SAVES, base)
     run_folder.tell_trained(directory)
-    replicas.agree([0])  # the others may go when they know that they will not be needed again
+    replicas.meet()  # a worker that is lost from here on is not needed again
     # From here on the model is the one that the folder keeps: what is measured is what is served.
     model = trained.answering()
     figures: dict[str, dict] = {

@@ -82,6 +82,10 @@ class Replicas:
             return [*numbers]
         return self._gather(np.asarray(numbers, np.float32)).max(axis=0).astype(int).tolist()
 
+    def meet(self) -> None:
+        """Wait until all workers are here."""
+        self.agree([0])
+
     def told(self, text: str) -> str:
         """Return the chief's text; all must ask."""
         if self.workers == 1:
@@ -112,26 +116,27 @@ class Replicas:
                 "the same files, the same config and the same versions."
             )
 
-    def values(self, variables: Sequence[Any]) -> list[np.ndarray]:
-        """Return what every replica has for itself in some variables, `[replicas, …]`; all must ask."""
+    def reader(self, variables: Sequence[Any]) -> Callable[[], list[np.ndarray]]:
+        """Return what reads variables that each replica has for itself, `[replicas, …]`; all must ask."""
         if self.count == 1:
-            return [np.asarray(variable)[np.newaxis] for variable in variables]
+            return lambda: [np.asarray(variable)[np.newaxis] for variable in variables]
 
         def own() -> list[tf.Tensor]:
             replica = tf.distribute.get_replica_context()
             return [replica.all_gather(tf.convert_to_tensor(v)[tf.newaxis], axis=0) for v in variables]
 
-        return [self.strategy.experimental_local_results(found)[0].numpy() for found in self._on_each(own)]
+        read = self._on_each(own)
+        return lambda: [self.strategy.experimental_local_results(found)[0].numpy() for found in read()]
 
     def assign(self, variables: Sequence[Any], values: Sequence[np.ndarray]) -> None:
-        """Give each replica its own again, as `values` returned it."""
+        """Give each replica its own again, as a `reader` returned it."""
 
         def own() -> None:
             replica = tf.distribute.get_replica_context().replica_id_in_sync_group
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(tf.gather(tf.constant(value), replica))
 
-        self._on_each(own)
+        self._on_each(own)()
 
     def part_random_states(self, states: Sequence[Any]) -> None:
         """Let each replica draw its own random numbers, for all begin with the same state.
@@ -148,7 +153,7 @@ class Replicas:
                 # Counts of a run stay far below the distance of two replicas.
                 state.assign(state + tf.stack([tf.zeros_like(replica), replica * 2**40]))
 
-        self._on_each(own)
+        self._on_each(own)()
 
     @contextlib.contextmanager
     def noticing_loss(self) -> Iterator[None]:
@@ -167,9 +172,9 @@ class Replicas:
                 "start all workers again with tfft train --resume."
             ) from error
 
-    def _on_each(self, own: Callable[[], Any]) -> Any:
-        """Call it once in each replica, in a graph: several replicas are slow without."""
-        return tf.function(lambda: self.strategy.run(own), autograph=False)()
+    def _on_each(self, own: Callable[[], Any]) -> Callable[[], Any]:
+        """Return what calls it once in each replica, in a graph: several replicas are slow without."""
+        return tf.function(lambda: self.strategy.run(own), autograph=False)
 
     def _gather(self, values: np.ndarray) -> np.ndarray:
         """Return the values of all workers, float32 `[workers, N]`, from `[N]` of each."""

@@ -60,12 +60,12 @@ def build(
                 return
             self.wait += 1
             scale = rate_scale(self.model)
-            if self.wait >= patience and float(scale.numpy()) > np.float32(lowest):
+            now = float(scale.numpy())
+            if self.wait >= patience and now > np.float32(lowest):
                 self.wait = 0
-                scale.assign(max(float(scale.numpy()) * factor, lowest))
-                _log.info(
-                    f"{watched} has not improved: learning rates are now {float(scale.numpy()):.3g} of their peaks"
-                )
+                lower = max(now * factor, lowest)
+                scale.assign(lower)
+                _log.info(f"{watched} has not improved: learning rates are now {lower:.3g} of their peaks")
 
         def state(self):
             return {"best": self.best, "wait": self.wait}

@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import click
 
@@ -18,6 +19,34 @@ overrides = click.option(
     help="Replace one value of CONFIG, as in training.epochs=1. May be repeated.",
 )
 """The option of every command that reads a config."""
+
+
+def of_a_training(command):
+    """Give a command what tells of a training: a config, changes to it, and a run to go on with."""
+    command = click.option(
+        "--resume",
+        type=click.Path(path_type=Path),
+        metavar="RUN",
+        help="Go on with the training of this run folder, which was cut off. CONFIG, if given, must be its "
+        "own.",
+    )(command)
+    return click.argument("config", type=click.Path(path_type=Path), required=False)(overrides(command))
+
+
+def what_to_train(config, overrides, resume):
+    """Return what CONFIG says, read, and None where there is none.
+
+    Raises:
+        UsageError: There is nothing to train, or the changes are of nothing.
+        ConfigError: It cannot be read.
+    """
+    if config is None and resume is None:
+        raise click.UsageError("Name a CONFIG, or a run to go on with: --resume RUN.")
+    if config is None and overrides:
+        raise click.UsageError("--set changes a CONFIG; a resumed run has its own, which stays.")
+    from tfft.config import read
+
+    return read(config, overrides) if config is not None else None
 
 
 class _Commands(click.Group):

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from tfft.cli.train import check, of_a_training
+from tfft.cli import of_a_training, what_to_train
 
 
 @click.command()
@@ -28,7 +28,7 @@ def command(config, overrides, resume, workers):
       tfft launch --workers 2 configs/support_intents.yaml
       tfft launch --workers 2 --resume runs/support_intents/20260101-120000
     """
-    check(config, overrides, resume)
+    what_to_train(config, overrides, resume)  # one message of what is wrong, not one for each worker
     from tfft import launch
 
     arguments = [*([] if config is None else [str(config)]), *(f"--set={each}" for each in overrides)]

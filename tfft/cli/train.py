@@ -1,38 +1,8 @@
 """`tfft train`: fine-tune the model that one config file describes."""
 
-from pathlib import Path
-
 import click
 
-from tfft.cli import overrides
-
-
-def of_a_training(command):
-    """Give a command what tells of a training: a config, changes to it, and a run to go on with."""
-    command = click.option(
-        "--resume",
-        type=click.Path(path_type=Path),
-        metavar="RUN",
-        help="Go on with the training of this run folder, which was cut off. CONFIG, if given, must be its "
-        "own.",
-    )(command)
-    return click.argument("config", type=click.Path(path_type=Path), required=False)(overrides(command))
-
-
-def check(config, overrides, resume):
-    """Return what CONFIG says, None where there is none.
-
-    Raises:
-        UsageError: There is nothing to train, or the changes are of nothing.
-        ConfigError: It cannot be read.
-    """
-    if config is None and resume is None:
-        raise click.UsageError("Name a CONFIG, or a run to go on with: --resume RUN.")
-    if config is None and overrides:
-        raise click.UsageError("--set changes a CONFIG; a resumed run has its own, which stays.")
-    from tfft.config import read
-
-    return read(config, overrides) if config is not None else None
+from tfft.cli import of_a_training, what_to_train
 
 
 @click.command()
@@ -55,7 +25,7 @@ def command(config, overrides, resume):
       tfft train configs/support_intents.yaml --set optimizer.learning_rate=3e-5
       tfft train --resume runs/support_intents/20260101-120000
     """
-    settings = check(config, overrides, resume)
+    settings = what_to_train(config, overrides, resume)
     from tfft import run  # TensorFlow takes seconds to import; a typing error need not wait.
 
     if resume is not None:

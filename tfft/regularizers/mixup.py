@@ -18,7 +18,10 @@ _QUANTILES = 4096
 
 
 def build(parts: Parts, /, *, alpha: Annotated[float, Field(gt=0)] = 0.2) -> Regularizer:
-    """Mix the vector of each row with that of another of its batch (of its micro-batch), before the head.
+    """Mix the vector of each row with that of another of its batch, before the head.
+
+    Of a batch that several replicas share, or that is taken in micro-batches, the other row is of the
+    same part.
 
     A share from Beta(alpha, alpha), drawn for each row, weighs the two vectors and, in the
     loss, their targets, each with the weight that its row has. The row itself has the larger
@@ -45,7 +48,10 @@ def build(parts: Parts, /, *, alpha: Annotated[float, Field(gt=0)] = 0.2) -> Reg
     def around(_: Loss) -> Loss:
         def mixed(batch: Batch):
             rows = tf.shape(batch.labels)[0]
-            seeds = tf.random.split(tf.stack([seed, tf.cast(parts.step, tf.int64)]), 2)
+            replica = tf.distribute.get_replica_context()
+            number = tf.cast(parts.step, tf.int64) * replica.num_replicas_in_sync
+            number += tf.cast(replica.replica_id_in_sync_group, tf.int64)
+            seeds = tf.random.split(tf.stack([seed, number]), 2)
             drawn = tf.random.stateless_uniform([rows], seeds[0], maxval=_QUANTILES, dtype=tf.int32)
             share = tf.gather(shares, drawn)
             # Each row with the one so many places further on, around the end: never with itself.
