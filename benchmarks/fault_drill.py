@@ -1,11 +1,12 @@
 """Cut a training off in all ways that happen, go on, and compare the end with one that was left alone.
 
-    python benchmarks/fault_drill.py [POINTS]
+    python benchmarks/fault_drill.py [POINTS] [WORKERS]
 
 A tiny random BERT, dropout, augmentations and all, on seeded rows, with a moving average of the weights
 and early stopping. Each point is one run: something happens to it at a seeded moment,
 `tfft train --resume` is called until it ends, and its weights, its history and its figures are compared
-bit by bit. The table has a line for each kind of fault.
+bit by bit. The table has a line for each kind of fault. With several WORKERS the training is that of
+`tfft launch`, and what happens happens to one of them, or to all.
 """
 
 import contextlib
@@ -37,6 +38,10 @@ FAULTS = (
     "kill -9", "SIGTERM", "Ctrl-C", "newest save truncated", "newest save with a bit flipped",
     "saves cannot be written", "disk full",
 )  # fmt: skip
+FAULTS_OF_WORKERS = (
+    "kill -9 of the chief", "kill -9 of another worker", "kill -9 of all", "SIGTERM to the chief",
+    "SIGTERM to another worker", "Ctrl-C", "newest save truncated", "newest save with a bit flipped",
+)  # fmt: skip
 
 
 @dataclass
@@ -67,12 +72,25 @@ def write(folder: Path) -> Path:
     return path
 
 
-def start(*arguments: object) -> subprocess.Popen:
-    """Start `tfft train`."""
+def start(workers: int, *arguments: object) -> subprocess.Popen:
+    """Start a training."""
+    command = ["train"] if workers == 1 else ["launch", f"--workers={workers}"]
     return subprocess.Popen(
-        [sys.executable, "-m", "tfft", "train", *map(str, arguments)],
+        [sys.executable, "-m", "tfft", *command, *map(str, arguments)],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
+
+
+def victims(process: subprocess.Popen, workers: int, fault: str, dice: random.Random) -> list[int]:
+    """Return the processes that something happens to."""
+    if workers == 1 or fault == "Ctrl-C":
+        return [process.pid]
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
+    if "chief" in fault:
+        return [int(children[0])]
+    if "another" in fault:
+        return [int(dice.choice(children[1:]))]
+    return [*map(int, children)]
 
 
 def saved(directory: Path) -> list[Path]:
@@ -80,7 +98,7 @@ def saved(directory: Path) -> list[Path]:
     return sorted((directory / "saves").glob("step-*"))
 
 
-def hit(process: subprocess.Popen, directory: Path, fault: str, dice: random.Random) -> bool:
+def hit(process: subprocess.Popen, directory: Path, workers: int, fault: str, dice: random.Random) -> bool:
     """Let something happen to a training that has a save; return whether it was cut off."""
     until = time.monotonic() + PATIENCE
     while not saved(directory) and process.poll() is None and time.monotonic() < until:
@@ -88,10 +106,11 @@ def hit(process: subprocess.Popen, directory: Path, fault: str, dice: random.Ran
     time.sleep(dice.uniform(0, 5))  # into steps, saves, validations, exports, or the evaluation
     if process.poll() is not None:
         return False
-    number = {"SIGTERM": signal.SIGTERM, "Ctrl-C": signal.SIGINT}.get(fault, signal.SIGKILL)
-    process.send_signal(number)
-    process.wait(PATIENCE)
-    return True
+    number = {"SIGTERM": signal.SIGTERM, "Ctrl-C": signal.SIGINT}.get(fault.split(" ")[0], signal.SIGKILL)
+    for each in victims(process, workers, fault, dice):
+        with contextlib.suppress(ProcessLookupError):  # it may have ended just now
+            os.kill(each, number)
+    return process.wait(PATIENCE) != 0
 
 
 def damage(directory: Path, fault: str, dice: random.Random) -> None:
@@ -147,24 +166,30 @@ def end(directory: Path) -> dict[str, object]:
 
 
 def one_point(
-    config: Path, directory: Path, fault: str, dice: random.Random, small: Path | None, found: Outcome
+    config: Path,
+    directory: Path,
+    workers: int,
+    fault: str,
+    dice: random.Random,
+    small: Path | None,
+    found: Outcome,
 ) -> None:
     """Run one training with a fault, to its end."""
     found.points += 1
-    process = start(config, "--set", f"run.directory={directory}")
-    found.cut_off += hit(process, directory, fault, dice)
+    process = start(workers, config, "--set", f"run.directory={directory}")
+    found.cut_off += hit(process, directory, workers, fault, dice)
     process.wait(PATIENCE)
     if fault.startswith("newest"):
         damage(directory, fault, dice)
     with hindered(directory, fault, small):
         if fault in ("saves cannot be written", "disk full"):
-            process = start("--resume", directory)
+            process = start(workers, "--resume", directory)
             time.sleep(dice.uniform(6, 12))
             process.kill()
             process.wait(PATIENCE)
     while True:
         found.resumes += 1
-        if start("--resume", directory).wait(PATIENCE) == 0:
+        if start(workers, "--resume", directory).wait(PATIENCE) == 0:
             break
         if found.resumes > 10 * found.points:
             raise SystemExit(f"{directory} does not come to an end: see its log.txt")
@@ -174,21 +199,23 @@ def one_point(
 def main() -> None:
     """Run the drill and print its table."""
     points = int(sys.argv[1]) if len(sys.argv) > 1 else 56
+    workers = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    faults = FAULTS if workers == 1 else FAULTS_OF_WORKERS
     outcomes: dict[str, Outcome] = defaultdict(Outcome)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         small = tmpfs(folder / "small")
         config = write(folder)
-        if start(config, "--set", f"run.directory={folder / 'whole'}").wait(PATIENCE):
+        if start(workers, config, "--set", f"run.directory={folder / 'whole'}").wait(PATIENCE):
             raise SystemExit("the training that is left alone fails")
         wanted = end(folder / "whole")
         try:
             for number in track(range(points), "drilling", console=Console(stderr=True)):
-                fault, dice = FAULTS[number % len(FAULTS)], random.Random(number)
+                fault, dice = faults[number % len(faults)], random.Random(number)
                 if fault == "disk full" and small is None:
                     continue
                 directory = folder / f"run-{number}"
-                one_point(config, directory, fault, dice, small, outcomes[fault])
+                one_point(config, directory, workers, fault, dice, small, outcomes[fault])
                 told = end(directory)
                 outcomes[fault].lost += [
                     f"{number}: {key}" for key, value in wanted.items() if told[key] != value
@@ -200,7 +227,7 @@ def main() -> None:
             if small is not None:
                 subprocess.run(["umount", small], check=True)
     table = Table("fault", "points", "cut off", "resumes", "fell back to the save before", "lost or unlike")
-    for fault in FAULTS:
+    for fault in faults:
         told = outcomes[fault]
         row = (told.points, told.cut_off, told.resumes, told.fallen_back, len(told.lost))
         table.add_row(fault, *map(str, row))

@@ -490,7 +490,11 @@ def _train(
     replicas.check_same("the model", json.dumps(model.description, sort_keys=True))
     plan = _plan(settings, model, len(targets["train"]), replicas.count)
     run_folder.write_json(directory / "layers.json", _show(plan, model))
+    if not replicas.is_chief:
+        replicas.meet()  # once the chief has put the token ids into the cache, which may be theirs, too
     tokens = {split: finished.tokenize(model, part.table) for split, part in rows.items()}
+    if replicas.is_chief:
+        replicas.meet()
     lengths = finished.lengths(model, tokens["train"])
     members = _members(task, targets["train"], facts)
     cut = truncation.measure(lengths, model.preprocessor.room(), members)
