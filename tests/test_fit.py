@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfft import fit, learning_rates, plugins
 from tfft.errors import TrainingError
 from tfft.learner import Learner
-from tfft.strategy import ALONE
+from tfft.strategy import ALONE, Replicas
 
 
 def make():
@@ -165,3 +165,18 @@ def test_weights_that_the_last_step_spoilt_are_not_kept(tmp_path):
     with pytest.raises(TrainingError, match=r"val_loss is nan at the end of epoch 1\. Lower optimizer"):
         run(tmp_path, make(), epochs=1, callbacks=[SpoilAtTheLastStep()])
     assert not (tmp_path / "best.weights.h5").exists()
+
+
+def test_workers_whose_weights_part_are_told(monkeypatch):
+    weights = [keras.Variable([1.0, 2.0]), keras.Variable([3.0])]
+    two = Replicas(tf.distribute.get_strategy(), workers=2, worker=1)
+    monkeypatch.setattr(Replicas, "agree", lambda self, numbers: [*numbers])
+    digests = []
+    monkeypatch.setattr(Replicas, "told", lambda self, text: digests.append(text) or text)
+    fit.check_same_weights(weights, two)
+    monkeypatch.setattr(Replicas, "told", lambda self, text: digests[0])
+    fit.check_same_weights(weights, two)
+    weights[1].assign([3.0000002])
+    with pytest.raises(TrainingError, match="The workers no longer have the same weights"):
+        fit.check_same_weights(weights, two)
+    fit.check_same_weights(weights, ALONE)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import tfft
 from tests.conftest import write_csv
-from tfft import inputs, run
+from tfft import config, inputs, run
 from tfft.errors import DataError, RunError, SettingError
 from tfft.learner import Learner
 from tfft.tasks import Facts
@@ -252,3 +252,49 @@ def test_rates_show_every_phase_without_training(toy_config, tmp_path):
     with pytest.raises(RunError, match=r"nowhere/x\.png cannot be written"):
         run.rates(read, tmp_path / "nowhere" / "x.png")
     assert not (tmp_path / "run").exists()
+
+
+def plan_of(settings, rows, replicas):
+    facts = Facts(("bad", "good"))
+    return run._plan(settings, run._from_preset(settings, facts), rows, replicas)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "replicas", "steps", "peaks"),
+    [
+        ([], 4, 10, (1.0, 2.0)),
+        (["training.batch=per_replica"], 4, 3, (1.0, 2.0)),
+        (["training.batch=per_replica", "training.rate_scaling=linear"], 4, 3, (4.0, 8.0)),
+        (["training.batch=per_replica", "training.rate_scaling=sqrt"], 4, 3, (2.0, 4.0)),
+        (["training.batch=per_replica", "training.rate_scaling=linear"], 1, 10, (1.0, 2.0)),
+    ],
+)
+def test_what_more_replicas_do_to_batch_and_rates(toy_config, overrides, replicas, steps, peaks):
+    chosen = ["optimizer.learning_rate=1e-3", "optimizer.head_learning_rate=2e-3", *overrides]
+    plan = plan_of(config.read(toy_config, chosen), 80, replicas)
+    assert plan.steps_per_epoch == steps
+    (phase,) = plan.phases
+    assert phase.peak == pytest.approx(1e-3 * peaks[0])
+    highest = max(phase.multiplier_of.values()) * phase.peak
+    assert highest == pytest.approx(1e-3 * peaks[1])
+
+
+def test_the_rates_of_a_stage_are_scaled_too(toy_config):
+    chosen = ["unfreezing=lp_ft", "training.batch=per_replica", "training.rate_scaling=linear"]
+    one, four = (plan_of(config.read(toy_config, chosen), 800, replicas) for replicas in (1, 4))
+    assert [phase.peak for phase in four.phases] == pytest.approx([4 * phase.peak for phase in one.phases])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["training.rate_scaling=sqrt"],
+            r"training\.rate_scaling: must be none where training\.batch is global",
+        ),
+        (["training.batch_size=3"], r"training\.batch_size: must be at least the number of replicas, 4"),
+    ],
+)
+def test_batches_that_cannot_be_shared_are_refused(toy_config, overrides, message):
+    with pytest.raises(SettingError, match=message):
+        plan_of(config.read(toy_config, overrides), 80, 4)

@@ -286,3 +286,12 @@ def test_tags_are_pooled_word_by_word(toy_config, tmp_path, toy_rows):
     for name in ("token_accuracy", "loss"):
         mean = sum(count * figures[name] for count, figures in zip(words, each, strict=True)) / sum(words)
         assert found.figures[name] == pytest.approx(mean, rel=1e-5)
+
+
+def test_several_workers_are_refused(toy_config, monkeypatch):
+    cluster = {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}}))
+    with pytest.raises(
+        SettingError, match="strategy: must not be set in a cross-validation, which has no use"
+    ):
+        tfft.cross_validate(toy_config, 2, FAST)

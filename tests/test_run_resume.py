@@ -69,7 +69,7 @@ def kill_at(monkeypatch, owner, name, number):
 @pytest.mark.parametrize(
     ("owner", "name", "number"),
     [
-        (fit.saves.os, "fsync", 5), (fit.Learner, "evaluate", 2), (run.finished, "measure", 2),
+        (fit.saves.os, "fsync", 5), (fit.Loop, "_validate", 2), (run.finished, "measure", 2),
         (saved_model, "_publish", 1),
     ],
     ids=["inside a save", "validation", "evaluation", "inside an export"],
@@ -127,7 +127,7 @@ def test_a_real_kill_a_second_writer_and_a_real_sigterm(toy_config, tmp_path):
 def cut_off(toy_config, tmp_path, monkeypatch):
     """The folder of a run that was cut off."""
     with monkeypatch.context() as patch:
-        kill_at(patch, fit.Learner, "evaluate", 1)
+        kill_at(patch, fit.Loop, "_validate", 1)
         with pytest.raises(Killed):
             tfft.train(toy_config, SETTINGS)
     return tmp_path / "run"
@@ -153,12 +153,30 @@ def test_a_file_of_paraphrases_that_has_changed_is_refused(toy_config, tmp_path,
     file.write_text(f"text,paraphrase\n{toy_rows[0][0]},a film\n")
     chosen = [*SETTINGS, f"augmentations=[{{name: back_translation, files: [{file}]}}]"]
     with monkeypatch.context() as patch:
-        kill_at(patch, fit.Learner, "evaluate", 1)
+        kill_at(patch, fit.Loop, "_validate", 1)
         with pytest.raises(Killed):
             tfft.train(toy_config, chosen)
     file.write_text(f"text,paraphrase\n{toy_rows[0][0]},a story\n")
     with pytest.raises(DataError, match=r"^augmentations: .*made\.csv has changed since the run"):
         run.resume(tmp_path / "run")
+
+
+def test_where_the_training_is_done_no_other_worker_is_needed(
+    toy_config, tmp_path, whole, monkeypatch, caplog
+):
+    with monkeypatch.context() as patch:
+        kill_at(patch, run.finished, "measure", 1)
+        with pytest.raises(Killed):
+            tfft.train(toy_config, SETTINGS)
+    cluster = {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}  # where nobody is
+    caplog.set_level("INFO", "tfft")
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 1}}))
+    assert run.resume(tmp_path / "run") is None
+    assert caplog.messages[-1].endswith("is done: there is nothing left for this worker")
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}}))
+    check_same(run.resume(tmp_path / "run").directory, whole)
+    assert "Epoch" not in "".join(caplog.messages)
+    assert run.resume(tmp_path / "run").export.is_dir()  # of one that has ended
 
 
 def test_a_cross_validation_is_refused(tmp_path):

@@ -19,7 +19,7 @@ from tests.conftest import kept_weights, write_toy
 # Without dropout, or each replica would draw its own; 80 rows in batches of 7 leave one of 3.
 SETTINGS = [
     "backbone.dropout=0.0", "head.dropout=0.0", "training.batch_size=7", "saves.every_steps=3",
-    "callbacks=[early_stopping, ema, {name: time_budget, minutes: 60}, json_lines]",
+    "callbacks=[early_stopping, ema, nan_guard, {name: time_budget, minutes: 60}, json_lines]",
 ]  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import contextlib
 import csv
 import errno
 import functools
+import hashlib
 import io
 import math
 import os
@@ -189,6 +190,7 @@ class Loop:
                 listening.on_train_batch_end(step, _floats(self.steps.train(batches)))
                 step += 1
                 self._put_down(epoch, step)
+            check_same_weights(learner.weights, self.replicas)
             # Of a save that was made here, the metrics are as good as reset.
             measured = measured or _floats(learner.get_metrics_result())
             found = self._validate(
@@ -233,6 +235,25 @@ class Loop:
         if signal := self.replicas.agree([_CODES[type(self.asked())]])[0]:
             save()
             raise _REASONS[signal]()
+
+
+def check_same_weights(weights: Sequence[Any], replicas: Replicas) -> None:
+    """Make sure that the workers have learned the same, for their metrics, which are common, would not tell.
+
+    Raises:
+        TrainingError: They have not.
+    """
+    if replicas.workers == 1:
+        return
+    digest = hashlib.sha256()
+    for weight in weights:
+        digest.update(weight.numpy().tobytes())
+    if replicas.agree([int(replicas.told(digest.hexdigest()) != digest.hexdigest())])[0]:
+        raise TrainingError(
+            "The workers no longer have the same weights, though all made the same steps: a machine computes "
+            "wrongly, or drivers and libraries differ. Go on from the last save with tfft train --resume, on "
+            "machines that are alike."
+        )
 
 
 # What workers tell each other of a signal.
