@@ -100,6 +100,8 @@ def test_the_smallest_config_is_completed(folder):
         "training": {
             "epochs": 3,
             "batch_size": 32,
+            "batch": "global",
+            "rate_scaling": "none",
             "micro_batch_size": None,
             "class_weights": None,
             "sampling_exponent": None,
@@ -108,6 +110,7 @@ def test_the_smallest_config_is_completed(folder):
             "seed": 0,
             "monitor": None,
         },
+        "strategy": "auto",
         "threshold": None,
         "callbacks": [
             {"name": "early_stopping", "monitor": None, "patience": 3, "min_delta": 0.0},

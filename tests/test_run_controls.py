@@ -68,16 +68,16 @@ def test_every_control_goes_from_config_to_export(toy_config, name):
 @pytest.mark.parametrize(("chosen", "wanted"), [("on", True), ("off", False)])
 def test_xla_compiles_the_step_where_it_is_asked_to(toy_config, monkeypatch, chosen, wanted):
     # Keras itself leaves it out where operations are deterministic, and only warns.
-    graphs, real = [], Learner._update
+    graphs, real = [], Learner._update_alone
 
-    def _update(self, batch):
+    def _update_alone(self, batch):
         graphs.append(tf.compat.v1.get_default_graph().name)
         return real(self, batch)
 
-    monkeypatch.setattr(Learner, "_update", _update)
+    monkeypatch.setattr(Learner, "_update_alone", _update_alone)
     tfft.train(toy_config, [f"training.jit={chosen}", "training.epochs=1", "training.micro_batch_size=3"])
     assert graphs
-    assert all(("_update" in name) == wanted for name in graphs)  # a function of its own, or part of the step
+    assert all(("_update_alone" in name) == wanted for name in graphs)  # a function of its own, or part of the step
 
 
 def test_lora_is_merged_and_serving_pays_nothing(toy_config, tmp_path, trained):

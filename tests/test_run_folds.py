@@ -253,7 +253,7 @@ def test_a_label_that_a_fold_does_not_learn_is_named(toy_config, tmp_path, toy_r
 
 
 def test_an_interrupted_cross_validation_leaves_nothing(toy_config, tmp_path, monkeypatch, caplog):
-    def interrupted(settings, rows, directory, base):
+    def interrupted(settings, rows, replicas, directory, base):
         (directory / "model" / "best.weights.h5").touch()
         raise KeyboardInterrupt
 

@@ -170,6 +170,7 @@ def test_where_the_training_is_done_no_other_worker_is_needed(
             tfft.train(toy_config, SETTINGS)
     cluster = {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}  # where nobody is
     caplog.set_level("INFO", "tfft")
+    caplog.clear()
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 1}}))
     assert run.resume(tmp_path / "run") is None
     assert caplog.messages[-1].endswith("is done: there is nothing left for this worker")
