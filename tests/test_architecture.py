@@ -22,6 +22,29 @@ ALLOWED = {
     "__main__": {"cli"},
     # The story: the only file that knows the order of the steps.
     "run": STEPS,
+    # What a config says of a training, built.
+    "recipe": {
+        "augmentations",
+        "classifier",
+        "config",
+        "dataset",
+        "finished",
+        "freezing",
+        "imbalance",
+        "learner",
+        "learning_rates",
+        "lora",
+        "losses",
+        "phases",
+        "plugins",
+        "ragged",
+        "regularizers",
+        "strategy",
+        "tasks",
+        "unfreezing",
+    },
+    # Whether a run that goes on has the files, the weights and the libraries that it was begun with.
+    "same_run": {"classifier", "config", "fingerprint", "run_folder"},
     # What is done with a finished run, for which its model is read back.
     "finished": {
         "classifier",

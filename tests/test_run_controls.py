@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import tfft
 from tests.conftest import write_csv
-from tfft import config, inputs, run
+from tfft import config, inputs, recipe, run
 from tfft.errors import DataError, RunError, SettingError
 from tfft.learner import Learner
 from tfft.tasks import Facts
@@ -77,7 +77,9 @@ def test_xla_compiles_the_step_where_it_is_asked_to(toy_config, monkeypatch, cho
     monkeypatch.setattr(Learner, "_update_alone", _update_alone)
     tfft.train(toy_config, [f"training.jit={chosen}", "training.epochs=1", "training.micro_batch_size=3"])
     assert graphs
-    assert all(("_update_alone" in name) == wanted for name in graphs)  # a function of its own, or part of the step
+    assert all(
+        ("_update_alone" in name) == wanted for name in graphs
+    )  # a function of its own, or part of the step
 
 
 def test_lora_is_merged_and_serving_pays_nothing(toy_config, tmp_path, trained):
@@ -256,7 +258,7 @@ def test_rates_show_every_phase_without_training(toy_config, tmp_path):
 
 def plan_of(settings, rows, replicas):
     facts = Facts(("bad", "good"))
-    return run._plan(settings, run._from_preset(settings, facts), rows, replicas)
+    return recipe.plan(settings, recipe.model(settings, facts), rows, replicas)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 
 import tfft
 from tests.conftest import kept_weights, write_csv, write_toy
-from tfft import config, fit, run, run_folder, saved_model
+from tfft import config, fit, run, run_folder, same_run, saved_model
 from tfft.errors import DataError, RunError, SettingError, TrainingError
 
 pytestmark = pytest.mark.usefixtures("unproved")
@@ -223,6 +223,6 @@ def test_other_versions_are_told(tmp_path, caplog):
     record = run_folder.environment()
     record["packages"]["keras"] = "2.0"
     run_folder.write_json(tmp_path / "environment.json", record)
-    run._tell_other_versions(tmp_path)
+    same_run.tell_versions(tmp_path)
     (told,) = caplog.messages
     assert told.startswith("Warning: the run was begun with keras 2.0, and goes on with 3.")

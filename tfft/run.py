@@ -5,7 +5,7 @@ import gc
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,8 +17,6 @@ import tensorflow as tf
 from rich.console import Group
 
 from tfft import (
-    augmentations,
-    classifier,
     config,
     cross_validation,
     data_page,
@@ -29,39 +27,31 @@ from tfft import (
     finished,
     fit,
     freezing,
-    imbalance,
-    learning_rates,
-    lora,
-    losses,
     numbers,
     phases,
     plugins,
     rates_plot,
+    recipe,
     run_folder,
+    same_run,
     saved_model,
     splits,
     strategy,
     tables,
     truncation,
 )
-from tfft.augmentations import Augmentation
 from tfft.callbacks import Fitting
 from tfft.classifier import Classifier
 from tfft.config import Config
-from tfft.errors import DataError, PresetError, RunError, SettingError
+from tfft.errors import RunError, SettingError
 from tfft.learner import Learner
-from tfft.learning_rates import Schedule
-from tfft.losses import RowLoss
-from tfft.phases import Phase
 from tfft.ragged import Ragged
-from tfft.regularizers import Parts
+from tfft.recipe import Plan, Weighed
 from tfft.strategy import Replicas
 from tfft.tasks import Facts, Task
-from tfft.unfreezing import Stage
 
 _log = logging.getLogger("tfft")
 _PROVE = 200  # texts that an export is compared on, besides the hard ones
-_COMPILED = 32  # tokens; what the length of a batch is a multiple of where XLA compiles
 
 
 @dataclass(frozen=True)
@@ -126,38 +116,6 @@ class Learned:
     tokens: Mapping[str, Sequence[Ragged]]
     figures: dict[str, dict]
     export: Callable[[], Path]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """When what trains, and at which rates.
-
-    Attributes:
-        phases: In order.
-        schedule: Of the common learning rate.
-        steps_per_epoch: Steps in which each row is seen once.
-        total_steps: Of the whole run.
-    """
-
-    phases: Sequence[Phase]
-    schedule: Schedule
-    steps_per_epoch: int
-    total_steps: int
-
-
-@dataclass(frozen=True)
-class Weighed:
-    """What the training rows weigh.
-
-    Attributes:
-        rows: Weight of each row in the loss, float32 `[rows]`.
-        counts: Rows of each label that an epoch draws, `[labels]`; of numbers, all rows.
-        odds: Probability of drawing each row, None where each is taken once.
-    """
-
-    rows: np.ndarray
-    counts: np.ndarray
-    odds: np.ndarray | None
 
 
 def train(settings: Config, name: str = "run") -> Run | None:
@@ -232,7 +190,7 @@ def resume(directory: Path, settings: Config | None = None) -> Run | None:
             _log.info(f"Run folder: {directory}")
             if not any((directory / run_folder.SAVES).glob("step-*")):
                 _log.info("It has no save to go on from: the training begins anew")
-            _tell_other_versions(directory)
+            same_run.tell_versions(directory)
             if settings.export.directory is None:  # in another folder, it may be another run's
                 saved_model.clear(directory / "export")
             return _run(settings, replicas, directory)
@@ -259,40 +217,6 @@ def _help(settings: Config, replicas: Replicas) -> None:
     replicas.meet()
 
 
-def _check_same_files(settings: Config, directory: Path) -> None:
-    """Record the hashes of the files that augmentations read; of a run that goes on, compare them.
-
-    Raises:
-        DataError: One has changed.
-    """
-    record = directory / "augmentations.json"
-    paths = [
-        path
-        for chosen in settings.augmentations
-        for value in chosen.arguments().values()
-        for path in (value if isinstance(value, list) else [value])
-        if isinstance(path, Path)
-    ]
-    found = {str(path): fingerprint.of_files(path) for path in paths}
-    if record.exists():
-        before = run_folder.read_json(record)
-        for path in [path for path, digest in found.items() if before.get(path) != digest]:
-            raise DataError(f"augmentations: {path} has changed since the run. Bring the old file back.")
-    if found:
-        run_folder.write_json(record, found)
-
-
-def _check_same_preset(model: Classifier, directory: Path) -> None:
-    if not (directory / run_folder.DESCRIPTION).exists():
-        return
-    before = run_folder.read_json(directory / run_folder.DESCRIPTION)["preset"]
-    if before != model.description["preset"]:
-        raise PresetError(
-            f"backbone.preset: the weights of {before['name']} have changed since the run. Bring the old "
-            "ones back."
-        )
-
-
 def _finished(directory: Path) -> Run:
     figures = {
         split: run_folder.read_json(path)
@@ -304,17 +228,6 @@ def _finished(directory: Path) -> Run:
     *_, export = run_folder.read_json(directory / run_folder.EXPORTED).values()
     _log.info(f"{directory} has ended: there is nothing to go on with")
     return Run(directory, figures, Path(export))
-
-
-def _tell_other_versions(directory: Path) -> None:
-    before = run_folder.read_json(directory / "environment.json")["packages"]
-    now = run_folder.environment()["packages"]
-    for package in sorted(before.keys() | now.keys()):
-        if before.get(package) != now.get(package):
-            _log.warning(
-                f"Warning: the run was begun with {package} {before.get(package)}, and goes on with "
-                f"{now.get(package)}: the weights may not be what they would have been"
-            )
 
 
 def cross_validate(settings: Config, folds: int, name: str = "run") -> CrossValidation:
@@ -471,10 +384,10 @@ def _train(
         for split in rows:
             finished.check_unchanged(directory, split, rows)
     run_folder.write_json(directory / "data.json", {s: part.source for s, part in rows.items()})
-    _check_same_files(settings, directory)
+    same_run.check_files(settings, directory)
     replicas.check_same("the data", json.dumps({s: part.source["sha256"] for s, part in rows.items()}))
     task = finished.task_of(settings)
-    changes = _augmentations(settings, task)
+    changes = recipe.changes(settings, task)
     facts = task.collect(rows["train"].table["label"])
     targets = {
         split: task.encode(part.table["label"], facts, f"data.{split}") for split, part in rows.items()
@@ -483,12 +396,12 @@ def _train(
     _log.info(f"Rows: {counts}" + (f"; {len(facts.labels)} labels" if facts.labels else ""))
     if settings.threshold is not None:
         task.check(facts, targets["validation"], settings.threshold.positive)
-    weighed = _weigh(settings, task, facts, targets["train"], finished.row_weights(rows["train"]))
+    weighed = recipe.weigh(settings, task, facts, targets["train"], finished.row_weights(rows["train"]))
 
     with replicas.strategy.scope():
-        model = _from_preset(settings, facts)
+        model = recipe.model(settings, facts)
     replicas.check_same("the model", json.dumps(model.description, sort_keys=True))
-    plan = _plan(settings, model, len(targets["train"]), replicas.count)
+    plan = recipe.plan(settings, model, len(targets["train"]), replicas.count)
     run_folder.write_json(directory / "layers.json", _show(plan, model))
     if not replicas.is_chief:
         replicas.meet()  # once the chief has put the token ids into the cache, which may be theirs, too
@@ -496,7 +409,7 @@ def _train(
     if replicas.is_chief:
         replicas.meet()
     lengths = finished.lengths(model, tokens["train"])
-    members = _members(task, targets["train"], facts)
+    members = recipe.members(task, targets["train"], facts)
     cut = truncation.measure(lengths, model.preprocessor.room(), members)
     run_folder.write_json(directory / "lengths.json", cut)
     _log.info(truncation.headline(cut))
@@ -505,7 +418,7 @@ def _train(
 
     for name_of_file, content in model.preprocessor.tokenizer.files.items():
         run_folder.write_bytes((directory / run_folder.DESCRIPTION).with_name(name_of_file), content)
-    _check_same_preset(model, directory)
+    same_run.check_preset(model, directory)
     run_folder.write_json(directory / run_folder.DESCRIPTION, model.description)
     run_folder.write_json(directory / "labels.json", facts.labels)
     proof = _proof_rows(rows, model.preprocessor.read.columns)
@@ -526,7 +439,9 @@ def _train(
         return Path(versions[key])
 
     texts = rows["train"].table.select([*model.preprocessor.read.columns])
-    augmented = _augmented(settings, model, texts, changes, targets["train"], weighed) if changes else None
+    augmented = (
+        recipe.augmented(settings, model, texts, changes, targets["train"], weighed) if changes else None
+    )
     if not run_folder.is_trained(directory):
         _fit(
             settings,
@@ -556,8 +471,8 @@ def rates(settings: Config, plot: Path) -> str:
         A table for each phase, and where the picture is.
     """
     rows = finished.read_splits(settings)["train"].table
-    model = _from_preset(settings, finished.task_of(settings).collect(rows["label"]))
-    plan = _plan(settings, model, rows.num_rows, replicas=1)
+    model = recipe.model(settings, finished.task_of(settings).collect(rows["label"]))
+    plan = recipe.plan(settings, model, rows.num_rows, replicas=1)
     shown = [
         tables.text(tables.layers(phases.table(model.groups, phase), _title(plan, number)))
         for number, phase in enumerate(plan.phases)
@@ -601,13 +516,13 @@ def preview(settings: Config, name: str, *, split: str, rows: int, page: Path | 
     table = parts[split].table
     facts = task.collect(parts["train"].table["label"])
     targets = task.encode(table["label"], facts, f"data.{split}")
-    model = _from_preset(settings, facts)
+    model = recipe.model(settings, facts)
     preprocessor = model.preprocessor
     tokens = finished.tokenize(model, table)
     lengths = finished.lengths(model, tokens)
     odds = None
     if split == "train":
-        odds = _weigh(settings, task, facts, targets, finished.row_weights(parts[split])).odds
+        odds = recipe.weigh(settings, task, facts, targets, finished.row_weights(parts[split])).odds
 
     def batches(lengths: np.ndarray) -> list[np.ndarray]:
         """Return the rows of each batch of the first epoch or, of rows not trained on, of a pass over all."""
@@ -632,13 +547,13 @@ def preview(settings: Config, name: str, *, split: str, rows: int, page: Path | 
             task.kind, facts.labels, numbers.read(table["label"]) if task.kind == "number" else targets
         ),
         "tokens": data_preview.token_lengths(lengths, preprocessor),
-        "cut": truncation.measure(lengths, preprocessor.room(), _members(task, targets, facts)),
+        "cut": truncation.measure(lengths, preprocessor.room(), recipe.members(task, targets, facts)),
         "padding": data_preview.padding(
             lengths,
             preprocessor,
             batches(lengths),
             batches(np.zeros_like(lengths)),  # no sorting
-            _COMPILED if _compiles(settings) else 1,
+            recipe.COMPILED if recipe.compiles(settings) else 1,
         ),
         "unknown": data_preview.unknown(
             preprocessor, texts[split], tokens[: len(preprocessor.read.texts)], training.seed
@@ -653,7 +568,7 @@ def preview(settings: Config, name: str, *, split: str, rows: int, page: Path | 
             data_preview.sample(table.num_rows, rows, training.seed),
             targets,
             columns,
-            augmentations=_augmentations(settings, task) if split == "train" else (),
+            augmentations=recipe.changes(settings, task) if split == "train" else (),
             seed=training.seed,
         ),
     }
@@ -661,217 +576,6 @@ def preview(settings: Config, name: str, *, split: str, rows: int, page: Path | 
         data_page.write(found, page)
         _log.info(f"Page: {page}")
     return data_tables.shown(found)
-
-
-def _compiles(settings: Config) -> bool:
-    """Return whether XLA compiles the training step."""
-    chosen = settings.training.jit
-    return chosen == "on" or (chosen == "auto" and bool(tf.config.list_physical_devices("GPU")))
-
-
-def _weigh(settings: Config, task: Task, facts: Facts, targets: np.ndarray, weights: np.ndarray) -> Weighed:
-    """Return what the training rows weigh, and how often they are drawn.
-
-    Raises:
-        SettingError: Labels are to be balanced where a row has not one label.
-    """
-    training = settings.training
-    if isinstance(targets, Ragged) or task.kind not in ("label", "rank"):
-        for key in ("class_weights", "sampling_exponent"):
-            if (value := getattr(training, key)) is not None:
-                raise SettingError(
-                    f"training.{key}",
-                    value,
-                    f"must not be set with the task {settings.task.name}, whose rows have not one label each",
-                    fix="Remove it.",
-                )
-        if isinstance(targets, Ragged):
-            # The loss of a row is the mean over its words; so each word counts alike.
-            weights = weights * targets.lengths / targets.lengths.mean()
-            counts = np.bincount(targets.flat, minlength=len(facts.labels)).astype(np.float64)
-        else:
-            counts = targets.sum(axis=0) if task.kind == "labels" else np.array([float(len(targets))])
-        return Weighed(weights.astype(np.float32), counts, None)
-    drawn = imbalance.drawn(targets, training.sampling_exponent)
-    by_label = imbalance.class_weights(training.class_weights, drawn, facts.labels)
-    odds = imbalance.odds(targets, training.sampling_exponent)
-    return Weighed((weights * by_label[targets]).astype(np.float32), drawn, odds)
-
-
-def _augmentations(settings: Config, task: Task) -> list[Augmentation]:
-    """Return what changes the texts of training rows.
-
-    Raises:
-        SettingError: Each word of a row has a target, which would not follow its word.
-        DataError: A file of one cannot be used.
-    """
-    if settings.augmentations and task.split:
-        raise SettingError(
-            "augmentations",
-            settings.augmentations[0].name,
-            f"must not be set with the task {settings.task.name}, whose tags belong to words as they stand",
-            fix="Remove it.",
-        )
-    return [
-        plugins.load("augmentations", chosen.name)(**chosen.arguments()) for chosen in settings.augmentations
-    ]
-
-
-def _augmented(
-    settings: Config,
-    model: Classifier,
-    texts: pa.Table,
-    changes: Sequence[Augmentation],
-    targets: np.ndarray,
-    weighed: Weighed,
-) -> dataset.Take:
-    """Return training rows whose texts are changed anew whenever a batch is made of them."""
-    preprocessor = model.preprocessor
-
-    def encode(fields: Mapping[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        changed = augmentations.change(preprocessor.read.join(fields), changes, seed)
-        return preprocessor.pack(*preprocessor.ids(changed))
-
-    return dataset.of_texts(texts, encode, settings.training.seed, targets, weighed.rows)
-
-
-def _from_preset(settings: Config, facts: Facts) -> Classifier:
-    return classifier.from_preset(
-        settings.backbone.preset,
-        sha256=settings.backbone.sha256,
-        sequence_length=settings.backbone.sequence_length,
-        truncation=settings.backbone.truncation,
-        windows=settings.backbone.windows.model_dump() if settings.backbone.windows else None,
-        dropout=settings.backbone.model_dump()["dropout"],
-        pooling=settings.head.pooling,
-        head_settings=settings.head.model_dump(exclude={"pooling"}),
-        task={"name": settings.task.name, **settings.task.arguments()},
-        facts=facts,
-        inputs=finished.inputs_of(settings),
-        preparation=[{"name": step.name, **step.arguments()} for step in settings.preparation],
-        reinitialize_blocks=settings.backbone.reinitialize_blocks,
-        lora_settings=settings.lora.model_dump() if settings.lora else None,
-        precision=settings.training.precision,
-    )
-
-
-def _members(task: Task, targets: np.ndarray, facts: Facts) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield for each label its name, and which rows have it, bool `[rows]`."""
-    for index, name in enumerate(facts.labels):
-        if isinstance(targets, Ragged):
-            has = np.zeros(len(targets), bool)
-            has[targets.rows[targets.flat == index]] = True
-            yield name, has
-        else:
-            yield name, targets[:, index] > 0 if task.kind == "labels" else targets == index
-
-
-def _plan(settings: Config, model: Classifier, rows: int, replicas: int) -> Plan:
-    """Give every variable its phases and rates."""
-    chosen, training = settings.optimizer, settings.training
-    scale = _rate_scale(settings, replicas)
-    base = _may_train(settings, model)
-    stages = [Stage(None)]
-    if settings.unfreezing is not None:
-        unfreeze = plugins.load("unfreezing", settings.unfreezing.name)
-        names = [
-            group.name
-            for group in model.groups
-            if any(base.get(variable.path, True) for variable in group.variables)
-        ]
-        stages = unfreeze(names, chosen.learning_rate, **settings.unfreezing.arguments())
-        stages = [
-            replace(
-                stage,
-                learning_rate=stage.learning_rate and stage.learning_rate * scale,
-                head_learning_rate=stage.head_learning_rate and stage.head_learning_rate * scale,
-            )
-            for stage in stages
-        ]
-    steps_per_epoch = -(-rows // _batch_size(settings, replicas))
-    total_steps = steps_per_epoch * training.epochs
-    found, segments = phases.plan(
-        model.groups,
-        stages,
-        base,
-        steps_per_epoch=steps_per_epoch,
-        total_steps=total_steps,
-        warmup=settings.schedule.warmup,
-        learning_rate=chosen.learning_rate * scale,
-        head_learning_rate=chosen.head_learning_rate and chosen.head_learning_rate * scale,
-        layer_decay=chosen.layer_decay,
-        rates=[(rule.layers, rule.learning_rate * scale) for rule in chosen.rates],
-    )
-    course = plugins.load("schedules", settings.schedule.name)(**settings.schedule.arguments())
-    return Plan(found, Schedule(segments, course), steps_per_epoch, total_steps)
-
-
-def _batch_size(settings: Config, replicas: int) -> int:
-    """Return the rows of an optimizer step, of all replicas together.
-
-    Raises:
-        SettingError: There are fewer than replicas.
-    """
-    training = settings.training
-    if training.batch == "per_replica":
-        return training.batch_size * replicas
-    if training.batch_size < replicas:
-        raise SettingError(
-            "training.batch_size",
-            training.batch_size,
-            f"must be at least the number of replicas, {replicas}, or some would have nothing to do",
-            fix="Raise it, set training.batch to per_replica, or train on fewer devices.",
-        )
-    return training.batch_size
-
-
-def _rate_scale(settings: Config, replicas: int) -> float:
-    """Return the factor on all peak rates, for the batch is larger by the number of replicas.
-
-    linear: Goyal et al. 2017, "Accurate, Large Minibatch SGD", section 2.1, https://arxiv.org/abs/1706.02677.
-    sqrt: Krizhevsky 2014, "One weird trick for parallelizing convolutional neural networks", section 5,
-    https://arxiv.org/abs/1404.5997.
-
-    Raises:
-        SettingError: The batch is not larger.
-    """
-    chosen = settings.training.rate_scaling
-    if chosen != "none" and settings.training.batch == "global":
-        raise SettingError(
-            "training.rate_scaling",
-            chosen,
-            "must be none where training.batch is global, for the batch does not grow with the replicas",
-            fix="Set training.batch to per_replica, or remove it.",
-        )
-    return {"none": 1.0, "linear": float(replicas), "sqrt": replicas**0.5}[chosen]
-
-
-def _may_train(settings: Config, model: Classifier) -> dict[str, bool]:
-    """Return for each variable of the backbone whether `freeze`, or LoRA, lets it train at all."""
-    rules = settings.freeze
-    if settings.lora is not None and rules in ("all", "all_but_biases"):
-        raise SettingError(
-            "freeze",
-            rules,
-            "must be none or rules with lora, which itself freezes all but what it adds",
-            fix="Remove freeze, or remove lora.",
-        )
-    written = [] if isinstance(rules, str) else [(rule.layers, rule.trainable) for rule in rules]
-    named = freezing.NAMED[rules] if isinstance(rules, str) else ()
-    base = freezing.decide(model.groups[:-1], written, lora.RULES if settings.lora is not None else named)
-    if rules == "all_but_biases" and not any(base.values()):
-        raise SettingError(
-            "freeze", rules, "needs biases, and this backbone has none", fix="Take all, or use lora."
-        )
-    untrained = [v.path for v in model.reinitialized if not base[v.path]]
-    if untrained:
-        raise SettingError(
-            "backbone.reinitialize_blocks",
-            settings.backbone.reinitialize_blocks,
-            f"must name blocks that train, or they would stay random ({untrained[0]} is frozen)",
-            fix="Freeze less, or set it to 0.",
-        )
-    return base
 
 
 def _title(plan: Plan, number: int) -> str:
@@ -910,11 +614,11 @@ def _fit(
     # The vectors of words are not kept: there are as many as tokens, and a row of them has no fixed size.
     # Nor are those of texts that change.
     whole = bool(backbone) or task.kind == "tags" or augmented is not None
-    compiles = _compiles(settings)
-    rows = -(-_batch_size(settings, replicas.count) // replicas.count)
+    compiles = recipe.compiles(settings)
+    rows = -(-recipe.global_batch(settings, replicas.count) // replicas.count)
     with replicas.strategy.scope():
         learner = Learner(model.whole if whole else model.head)
-        optimizer = _learn_by(
+        optimizer = recipe.learn_by(
             settings, task, model, learner, plan, backbone, weighed, rows, whole=whole, compiles=compiles
         )
         # Built before the first step, or the step is traced twice: once to make the slots.
@@ -945,14 +649,14 @@ def _fit(
         if number:
             _log.info(_title(plan, number))
 
-    batches, validation = _batches(
+    batches, validation = recipe.batches(
         settings, model, tokens, targets, weighed, augmented, replicas, whole=whole
     )
     pads = compiles and whole and not model.preprocessor.is_full
 
     def padded(batches: tf.data.Dataset) -> tf.data.Dataset:
         longest = model.preprocessor.sequence_length
-        return dataset.pad_to_multiple(batches, _COMPILED, longest) if pads else batches
+        return dataset.pad_to_multiple(batches, recipe.COMPILED, longest) if pads else batches
 
     fit.run(
         learner,
@@ -978,140 +682,6 @@ def _saving(settings: Config, folder: Path) -> fit.Saving:
     if chosen is None:
         return fit.Saving(folder, steps=None, minutes=None, keep=0)
     return fit.Saving(folder, steps=chosen.every_steps, minutes=chosen.every_minutes, keep=chosen.keep)
-
-
-def _batches(
-    settings: Config,
-    model: Classifier,
-    tokens: Mapping[str, Sequence[Ragged]],
-    targets: Mapping[str, np.ndarray],
-    weighed: Weighed,
-    augmented: dataset.Take | None,
-    replicas: Replicas,
-    *,
-    whole: bool,
-) -> tuple[Callable[[int, int], tf.data.Dataset], tf.data.Dataset]:
-    """Return the batches to train on from an epoch and step on, and those to validate on.
-
-    They are of tokens, of texts that change, or of kept features.
-    """
-    training, pack = settings.training, model.preprocessor.pack
-    batch_size = _batch_size(settings, replicas.count)
-    parts = dataset.Parts(replicas.count, replicas.local)
-    lengths = {split: finished.lengths(model, tokens[split]) for split in ("train", "validation")}
-    if whole:
-        rows = augmented or dataset.of_tokens(tokens["train"], pack, targets["train"], weighed.rows)
-        held_out = dataset.of_tokens(tokens["validation"], pack, targets["validation"])
-    else:
-        _log.info("The whole backbone is frozen: its outputs are computed once, and the head trains on them")
-        vectors = {
-            split: finished.outputs(model.encoder, model, tokens[split], f"features of {split}")
-            for split in lengths
-        }
-        lengths = {split: np.zeros_like(found) for split, found in lengths.items()}  # no need to sort
-        rows = dataset.of_features(vectors["train"], targets["train"], weighed.rows)
-        held_out = dataset.of_features(vectors["validation"], targets["validation"])
-    one_epoch = functools.partial(
-        dataset.plan,
-        lengths["train"],
-        batch_size=batch_size,
-        seed=training.seed,
-        odds=weighed.odds,
-    )
-    order, _ = dataset.in_order(lengths["validation"], batch_size=batch_size)
-
-    def batches(epoch: int, step: int) -> tf.data.Dataset:
-        return dataset.endless(rows, lambda number: one_epoch(epoch=number), parts, epoch, step)
-
-    return batches, dataset.counted(held_out, order, parts)
-
-
-def _learn_by(
-    settings: Config,
-    task: Task,
-    model: Classifier,
-    learner: Learner,
-    plan: Plan,
-    backbone: Sequence[keras.Variable],
-    weighed: Weighed,
-    rows: int,
-    *,
-    whole: bool,
-    compiles: bool,
-) -> keras.optimizers.Optimizer:
-    """Give the learner its loss, regularizers and optimizer; return the optimizer that has the rates.
-
-    `rows` are what a replica takes of a batch, at most.
-    """
-    training = settings.training
-    if training.micro_batch_size is not None and training.micro_batch_size > training.batch_size:
-        raise SettingError(
-            "training.micro_batch_size",
-            training.micro_batch_size,
-            f"must be at most training.batch_size, {training.batch_size}",
-            fix="Lower it, or leave it out.",
-        )
-    build = plugins.load("optimizers", settings.optimizer.name)
-    optimizer = build(learning_rates.layerwise, plan.schedule, **settings.optimizer.arguments())
-    fresh = {variable.path for variable in model.reinitialized}
-    row_loss = _row_loss(settings, task, weighed)
-    parts = Parts(
-        backbone=[variable for variable in backbone if variable.path not in fresh],
-        head=model.head.weights,
-        token_embedding=model.token_embedding,
-        learned=lambda: learner.trainable_variables,
-        kind=task.kind,
-        step=optimizer._iterations,
-        seed=training.seed,
-        encode=functools.partial(model.encoder, training=True) if whole else tf.identity,
-        classify=functools.partial(model.head, training=True),
-        row_loss=row_loss,
-        rows=min(training.micro_batch_size or rows, rows),
-        chosen=[chosen.name for chosen in settings.regularizers],
-    )
-    learner.learn_by(
-        row_loss,
-        [
-            plugins.load("regularizers", chosen.name)(parts, **chosen.arguments())
-            for chosen in settings.regularizers
-        ],
-        training.micro_batch_size if (training.micro_batch_size or rows) < rows else None,
-        compiles=compiles,
-    )
-    scales = training.precision == "mixed_float16"
-    learner.compile(
-        optimizer=keras.optimizers.LossScaleOptimizer(optimizer) if scales else optimizer,
-        loss=model.outputs.loss,
-        metrics=model.outputs.metrics(),
-        jit_compile=False,
-        auto_scale_loss=False,
-    )
-    return optimizer
-
-
-def _row_loss(settings: Config, task: Task, weighed: Weighed) -> RowLoss:
-    """Return the loss that a config names, or the task's own.
-
-    Raises:
-        SettingError: It compares with another kind of target.
-    """
-    chosen = settings.loss
-    name, arguments = (task.loss, {}) if chosen is None else (chosen.name, chosen.arguments())
-    fitting = [other for other in plugins.names("losses") if _compares_with(other, task)]
-    if name not in fitting:
-        raise SettingError(
-            "loss",
-            name,
-            f"must be a loss for the task {settings.task.name}",
-            fix=f"They are {', '.join(fitting)}.",
-        )
-    loss = plugins.load("losses", name)(weighed.counts.tolist(), **arguments)
-    return losses.of_words(loss) if task.kind == "tags" else loss
-
-
-def _compares_with(loss: str, task: Task) -> bool:
-    of = plugins.module("losses", loss).OF
-    return task.kind == of or (task.kind, of) == ("tags", "label")
 
 
 def _answering(
