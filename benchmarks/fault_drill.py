@@ -33,7 +33,7 @@ from scale import make_preset, make_rows
 from tfft import fingerprint
 
 ROWS, EPOCHS, BATCH = 480, 8, 16
-PATIENCE = 120  # seconds for one process
+PATIENCE = 600  # seconds for one process
 FAULTS = (
     "kill -9", "SIGTERM", "Ctrl-C", "newest save truncated", "newest save with a bit flipped",
     "saves cannot be written", "disk full",
