@@ -1,0 +1,186 @@
+"""The REST interface, https://www.tensorflow.org/tfx/serving/api_rest, over HTTP/1.1."""
+
+import asyncio
+import functools
+import json
+import re
+import socket
+from typing import Any
+from urllib.parse import unquote
+
+from aiohttp import web
+from google.protobuf.json_format import MessageToDict
+
+from tfft.server import json_calls, model_info
+from tfft.server.requests import Requests, Target
+from tfft.server.status import Code, RequestError, invalid
+
+METRICS = "/monitoring/prometheus/metrics"
+
+_MODEL = r"(?i:/v1/models/)([^/:]+)(?i:/versions/(\d+)|/labels/([^/:]+))?"
+_PREDICTION = re.compile(_MODEL + "(?i::(classify|regress|predict))")
+_INFORMATION = re.compile(_MODEL + "(?i:/(metadata))?")
+_METHODS = {
+    "classify": ("Classify", json_calls.classify),
+    "regress": ("Regress", json_calls.regress),
+    "predict": ("Predict", json_calls.predict),
+}
+
+
+class Rest:
+    """Hears REST requests on a socket.
+
+    Args:
+        requests: What answers them.
+    """
+
+    def __init__(self, requests: Requests) -> None:
+        self._requests = requests
+        limits = requests.limits
+        self._server = _BoundedServer(
+            self._respond,
+            most=limits.connections,
+            request_factory=self._request,
+            keepalive_timeout=limits.seconds,
+            access_log=None,
+        )
+        # A request in time ends in time; the second that is added is for its answer.
+        self._runner = web.ServerRunner(self._server, shutdown_timeout=limits.seconds + 1)
+
+    async def start(self, listener: socket.socket) -> None:
+        """Take connections."""
+        await self._runner.setup()
+        await web.SockSite(self._runner, listener, backlog=self._requests.limits.connections).start()
+
+    async def stop(self) -> None:
+        """Take no more connections, and wait for the requests that are there."""
+        await self._runner.cleanup()
+
+    def _request(self, message, payload, protocol, writer, task) -> web.BaseRequest:
+        loop, most = asyncio.get_running_loop(), self._requests.limits.request_bytes
+        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=most)
+
+    async def _respond(self, request: web.BaseRequest) -> web.Response:
+        response = await self._response(request)
+        response.headers["Server"] = "tfft"  # without the versions of what it is made of
+        return response
+
+    async def _response(self, request: web.BaseRequest) -> web.Response:
+        try:
+            return await self._answer(request)
+        except RequestError as error:
+            return _error(error.code.http, error.message)
+        except web.HTTPRequestEntityTooLarge:
+            most = self._requests.limits.request_bytes
+            return _error(413, f"The request is larger than {most} bytes.", {"Connection": "close"})
+        except asyncio.TimeoutError:
+            return _error(408, "The request did not arrive in time.", {"Connection": "close"})
+
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
+        path = request.rel_url.raw_path
+        if path == METRICS:
+            if request.method != "GET":
+                return _not_allowed(request, "GET")
+            return web.Response(text=self._requests.metrics.page())
+        if found := _PREDICTION.fullmatch(path):
+            if request.method != "POST":
+                return _not_allowed(request, "POST")
+            name, version, label, method = found.groups()
+            return await self._predict(request, _target(name, version, label), method.lower())
+        if found := _INFORMATION.fullmatch(path):
+            if request.method != "GET":
+                return _not_allowed(request, "GET")
+            name, version, label, metadata = found.groups()
+            return self._inform(_target(name, version, label), metadata is not None)
+        if path.lower().startswith("/v1/"):
+            raise invalid(f"Malformed request: {request.method} {path}")
+        raise RequestError(Code.NOT_FOUND, f"There is nothing at {path}.")
+
+    async def _predict(self, request: web.BaseRequest, target: Target, method: str) -> web.Response:
+        body = await self._body(request)
+        name, read = _METHODS[method]
+
+        def calls(known):
+            return [read(known, json_calls.parse(body, self._requests.limits.depth))]
+
+        _, answers = await self._requests.answer(target, name, "REST", calls)
+        return web.Response(text=answers[0], content_type="application/json")
+
+    def _inform(self, target: Target, metadata: bool) -> web.Response:
+        versions = self._requests.versions
+        if not metadata:
+            return _json(200, _as_dict(model_info.status(versions, target)))
+        told = model_info.metadata(versions, target)
+        signatures = model_info.SignatureDefMap()
+        told.metadata[model_info.SIGNATURES].Unpack(signatures)
+        return _json(
+            200,
+            {
+                "model_spec": _as_dict(told.model_spec),
+                "metadata": {model_info.SIGNATURES: _as_dict(signatures)},
+            },
+        )
+
+    async def _body(self, request: web.BaseRequest) -> bytes:
+        limits = self._requests.limits
+        if (request.content_length or 0) > limits.request_bytes:
+            raise web.HTTPRequestEntityTooLarge(limits.request_bytes, request.content_length or 0)
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        try:
+            return await asyncio.wait_for(request.read(), limits.seconds)
+        except web.RequestPayloadError as error:
+            raise invalid("The body of the request is damaged or incomplete.") from error
+
+
+class _BoundedServer(web.Server):
+    """Turns connections away while there are too many.
+
+    Args:
+        handler: Answers a request.
+        most: Connections at one time.
+        settings: As of `web.Server`.
+    """
+
+    def __init__(self, handler, *, most: int, **settings: Any) -> None:
+        super().__init__(handler, **settings)
+        self._most = most
+
+    def __call__(self):
+        return super().__call__() if len(self.connections) < self._most else _Refusal()
+
+
+class _Refusal(asyncio.Protocol):
+    """Says that there are too many connections, and hangs up."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        body = json.dumps({"error": "Too many connections. Try again later."})
+        transport.write(  # type: ignore[attr-defined]
+            "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
+        )
+        transport.close()
+
+
+def _target(name: str, version: str | None, label: str | None) -> Target:
+    if version is not None and int(version[:20]) >= 2**63:
+        raise invalid(f"There can be no version {version[:20]}.")
+    return Target(unquote(name), None if version is None else int(version), unquote(label or ""))
+
+
+_as_dict = functools.partial(
+    MessageToDict, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+)
+
+
+def _json(status: int, found: Any, headers: dict[str, str] | None = None) -> web.Response:
+    return web.json_response(found, status=status, headers=headers)
+
+
+def _error(status: int, message: str, headers: dict[str, str] | None = None) -> web.Response:
+    return _json(status, {"error": message}, headers)
+
+
+def _not_allowed(request: web.BaseRequest, method: str) -> web.Response:
+    message = f"Malformed request: {request.method} {request.rel_url.raw_path} takes {method}."
+    return _error(405, message, {"Allow": method})
