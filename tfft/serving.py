@@ -146,7 +146,7 @@ class Rest:
         except (OSError, ValueError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise ServingError(
-                f"{self._url} cannot be reached: {reason}. Is a server running there?"
+                f"{self._url} cannot be reached: {reason}. Does a server run there?"
             ) from error
         try:
             told = json.loads(content)
@@ -241,7 +241,7 @@ class Grpc:
             return method(request, timeout=self._seconds)
         except self._failure as error:
             code = error.code().name
-            hint = " Is a server running there?" if code == "UNAVAILABLE" else ""
+            hint = " Does a server run there?" if code == "UNAVAILABLE" else ""
             raise ServingError(f"{self._address} answers {code}: {error.details()}{hint}") from error
 
 

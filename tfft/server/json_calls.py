@@ -41,7 +41,7 @@ def parse(body: bytes, depth: int) -> dict[str, Any]:
     if _depth(body) > depth:
         raise invalid(f"JSON parse error: lists and objects lie deeper than {depth} in one another.")
     try:
-        found = json.loads(body.decode("utf-8-sig"))
+        found = json.loads(body.decode("utf-8-sig"), parse_float=_decimal)
     except (ValueError, RecursionError) as error:
         told = str(error) if isinstance(error, json.JSONDecodeError) else "invalid UTF-8 or number"
         raise invalid(f"JSON parse error: {told}.") from error
@@ -96,6 +96,13 @@ def _results(
     answer: Callable[[Mapping[str, np.ndarray]], Any], write: Callable[[Any], list]
 ) -> Callable[[Mapping[str, np.ndarray]], str]:
     return lambda outputs: json.dumps({"results": write(answer(outputs))})
+
+
+def _decimal(written: str) -> float:
+    value = float(written)
+    if np.isinf(value):  # what stands for infinity is written out
+        raise invalid(f"JSON parse error: {written[:20]} is too large for a number.")
+    return value
 
 
 def _depth(body: bytes) -> int:
@@ -269,7 +276,7 @@ def _feature(name: str, value: Any) -> Feature:
                 raise invalid(f"Feature {name!r}: {_shown(item)} is not an int64.")
             feature.int64_list.value.append(item)
         else:
-            if np.isfinite(item) and abs(item) > np.finfo(np.float32).max:
+            if np.isfinite(item) and abs(item) > float(np.finfo(np.float32).max):
                 raise invalid(f"Feature {name!r}: {_shown(item)} cannot be written as float32 without loss.")
             feature.float_list.value.append(item)
     return feature

@@ -3,12 +3,14 @@
 import asyncio
 import functools
 import json
+import logging
 import re
 import socket
 from typing import Any
 from urllib.parse import unquote
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from google.protobuf.json_format import MessageToDict
 
 from tfft.server import json_calls, model_info
@@ -16,6 +18,10 @@ from tfft.server.requests import Requests, Target
 from tfft.server.status import Code, RequestError, invalid
 
 METRICS = "/monitoring/prometheus/metrics"
+
+_log = logging.getLogger("tfft.http")
+# A client that does not speak HTTP must not fill the log.
+_log.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
 
 _MODEL = r"(?i:/v1/models/)([^/:]+)(?i:/versions/(\d+)|/labels/([^/:]+))?"
 _PREDICTION = re.compile(_MODEL + "(?i::(classify|regress|predict))")
@@ -42,7 +48,10 @@ class Rest:
             most=limits.connections,
             request_factory=self._request,
             keepalive_timeout=limits.seconds,
+            # For the rest of a request that is refused; a client that still sends does not hear otherwise.
+            lingering_time=min(limits.seconds, 10.0),
             access_log=None,
+            logger=_log,
         )
         # A request in time ends in time; the second that is added is for its answer.
         self._runner = web.ServerRunner(self._server, shutdown_timeout=limits.seconds + 1)
@@ -125,11 +134,11 @@ class Rest:
         limits = self._requests.limits
         if (request.content_length or 0) > limits.request_bytes:
             raise web.HTTPRequestEntityTooLarge(limits.request_bytes, request.content_length or 0)
-        if request.headers.get("Expect", "").lower() == "100-continue":
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         try:
+            if request.headers.get("Expect", "").lower() == "100-continue":
+                await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             return await asyncio.wait_for(request.read(), limits.seconds)
-        except web.RequestPayloadError as error:
+        except (web.RequestPayloadError, ConnectionError) as error:
             raise invalid("The body of the request is damaged or incomplete.") from error
 
 
