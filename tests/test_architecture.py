@@ -125,7 +125,6 @@ ALLOWED_IN_FOLDERS = {
         "interruption",
         "plugins",
         "run",
-        "server",
         "server.settings",
         "server.stand_in",
         "server.tensorflow_serving",
@@ -134,8 +133,8 @@ ALLOWED_IN_FOLDERS = {
     },
     # The stand-in is a program of its own: its files know one another, and nothing of training.
     "server": {
-        "server",
         "server.calls",
+        "server.examples",
         "server.execution",
         "server.folders",
         "server.grpc_service",
@@ -152,7 +151,6 @@ ALLOWED_IN_FOLDERS = {
         "server.tensor_protos",
         "server.versions",
         "server.warmup",
-        "server.examples",
     },
     # What a plug-in is given or gives back is declared by its family's __init__.
     "augmentations": {"augmentations"},

@@ -224,9 +224,8 @@ class Grpc:
         outputs = {name: tf.make_ndarray(told.outputs[name]) for name in sorted(told.outputs)}
         if any(not array.ndim or len(array) != len(rows) for array in outputs.values()):
             raise ServingError("The signature does not give an answer for each row.")
-        return [
-            {name: _plain(name, array[row]) for name, array in outputs.items()} for row in range(len(rows))
-        ]
+        columns = {name: _plain(name, array) for name, array in outputs.items()}
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def _name(self, request: Any, model: Model) -> None:
         """Write which model a request is for."""
@@ -260,11 +259,10 @@ def _reason(content: bytes) -> str:
         return content.decode("utf-8", "replace")[:200] or "nothing more"
 
 
-def _plain(name: str, value: Any) -> Any:
-    """Return what gRPC brought, a NumPy value, as REST writes it: 0.1 for a float32 that is nearest to it."""
+def _plain(name: str, array: Any) -> list:
+    """Return a NumPy array that gRPC brought as REST writes it: 0.1 for the float32 that is nearest to it."""
     import numpy as np
 
-    array = np.asarray(value)
     if array.dtype.kind == "f":
         return array.astype(str).astype(np.float64).tolist()
     if array.dtype.kind != "O":

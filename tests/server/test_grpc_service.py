@@ -9,28 +9,13 @@ from tensorflow.core.example.example_pb2 import Example
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow_serving.apis.classification_pb2 import ClassificationRequest
 from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataRequest, SignatureDefMap
-from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest
 from tensorflow_serving.apis.inference_pb2 import MultiInferenceRequest
 from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest
-from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.regression_pb2 import RegressionRequest
 
 from tests.server import toys
+from tests.server.toys import predict, status_request
 from tfft.server.settings import Limits
-
-
-def predict(signature="", *, name="model", version=None, label="", **inputs):
-    """Return a request; an input is a tensor's protocol buffer, or becomes one."""
-    request = PredictRequest()
-    request.model_spec.name, request.model_spec.signature_name = name, signature
-    if version is not None:
-        request.model_spec.version.value = version
-    if label:
-        request.model_spec.version_label = label
-    for key, value in inputs.items():
-        proto = value if isinstance(value, TensorProto) else tf.make_tensor_proto(value)
-        request.inputs[key].CopyFrom(proto)
-    return request
 
 
 def of_examples(kind, signature, *texts):
@@ -136,8 +121,7 @@ def test_metadata(server):
 
 
 def test_status(server):
-    request = GetModelStatusRequest()
-    request.model_spec.name = "model"
+    request = status_request()
     (one,) = server.models.GetModelStatus(request).model_version_status
     assert (one.version, one.State.Name(one.state), one.status.error_code) == (3, "AVAILABLE", 0)
     request.model_spec.version.value = 9

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.server import toys
+from tests.server.toys import post
 from tfft.server.settings import Limits
 
 
@@ -33,18 +34,6 @@ def raw(server, *parts: bytes) -> bytes:
             while part := connection.recv(65536):
                 received += part
     return received
-
-
-def post(body: bytes, *headers: bytes, length: int | None = None) -> bytes:
-    """Return a request for a prediction."""
-    lines = [
-        b"POST /v1/models/model:predict HTTP/1.1",
-        b"Host: x",
-        b"Connection: close",
-        b"Content-Length: %d" % (len(body) if length is None else length),
-        *headers,
-    ]
-    return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
 def status(answer: bytes) -> int:

@@ -14,7 +14,10 @@ from pathlib import Path
 
 import grpc
 import tensorflow as tf
+from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest
+from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
 from tfft.server import stand_in
 from tfft.server.settings import Settings
@@ -26,14 +29,17 @@ PATIENCE = 60
 class Toy(tf.Module):
     """Its signatures: the length of texts and so on, each with the number of the version.
 
-    The number lies in an asset, so that a copy of the folder is another version.
+    The number lies in an asset, which is read as the model is loaded, so that a copy of the folder is
+    another version.
     """
 
     def __init__(self, file: Path) -> None:
-        self.file = tf.saved_model.Asset(str(file))
+        line, whole = tf.lookup.TextFileIndex.LINE_NUMBER, tf.lookup.TextFileIndex.WHOLE_LINE
+        reader = tf.lookup.TextFileInitializer(str(file), tf.int64, line, tf.string, whole)
+        self.table = tf.lookup.StaticHashTable(reader, "")
 
     def number(self):
-        return tf.strings.to_number(tf.io.read_file(self.file.asset_path))
+        return tf.strings.to_number(self.table.lookup(tf.constant(0, tf.int64)))
 
     def length(self, text):
         return tf.cast(tf.strings.length(text), tf.float32)
@@ -199,3 +205,36 @@ def wait_until(is_so: Callable[[], bool]) -> None:
     while not is_so():
         assert time.monotonic() < until, "it did not come about"
         time.sleep(0.02)
+
+
+def post(body: bytes, *headers: bytes, length: int | None = None) -> bytes:
+    """Return a request for a prediction."""
+    lines = [
+        b"POST /v1/models/model:predict HTTP/1.1",
+        b"Host: x",
+        b"Connection: close",
+        b"Content-Length: %d" % (len(body) if length is None else length),
+        *headers,
+    ]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+def predict(signature="", *, name="model", version=None, label="", **inputs):
+    """Return a request; an input is a tensor's protocol buffer, or becomes one."""
+    request = PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = name, signature
+    if version is not None:
+        request.model_spec.version.value = version
+    if label:
+        request.model_spec.version_label = label
+    for key, value in inputs.items():
+        proto = value if isinstance(value, TensorProto) else tf.make_tensor_proto(value)
+        request.inputs[key].CopyFrom(proto)
+    return request
+
+
+def status_request() -> GetModelStatusRequest:
+    """Return a request for the states of the versions."""
+    request = GetModelStatusRequest()
+    request.model_spec.name = "model"
+    return request

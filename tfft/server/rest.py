@@ -1,6 +1,7 @@
 """The REST interface, https://www.tensorflow.org/tfx/serving/api_rest, over HTTP/1.1."""
 
 import asyncio
+import contextlib
 import functools
 import json
 import logging
@@ -53,8 +54,11 @@ class Rest:
             access_log=None,
             logger=_log,
         )
-        # A request in time ends in time; the second that is added is for its answer.
-        self._runner = web.ServerRunner(self._server, shutdown_timeout=limits.seconds + 1)
+        self._runner = web.ServerRunner(self._server, shutdown_timeout=1.0)
+        self._active = 0
+        self._is_stopping = False
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
 
     async def start(self, listener: socket.socket) -> None:
         """Take connections."""
@@ -63,6 +67,12 @@ class Rest:
 
     async def stop(self) -> None:
         """Take no more connections, and wait for the requests that are there."""
+        self._is_stopping = True
+        for site in self._runner.sites:
+            await site.stop()
+        # The runner's own end would let the rest of a body that is still being sent fall.
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._is_idle.wait(), 2 * self._requests.limits.seconds)
         await self._runner.cleanup()
 
     def _request(self, message, payload, protocol, writer, task) -> web.BaseRequest:
@@ -70,8 +80,17 @@ class Rest:
         return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=most)
 
     async def _respond(self, request: web.BaseRequest) -> web.Response:
-        response = await self._response(request)
+        self._active += 1
+        self._is_idle.clear()
+        try:
+            response = await self._response(request)
+        finally:
+            self._active -= 1
+            if not self._active:
+                self._is_idle.set()
         response.headers["Server"] = "tfft"  # without the versions of what it is made of
+        if self._is_stopping:
+            response.force_close()
         return response
 
     async def _response(self, request: web.BaseRequest) -> web.Response:

@@ -21,7 +21,7 @@ class Servable:
     def __init__(self, version: int, folder: Path) -> None:
         import tensorflow_text  # noqa: F401 - registers the operations of tokenizers
 
-        self.version = version
+        self.version, self._folder = version, str(folder)
         self.signatures = signatures.read(folder)
         self._loaded = tf.saved_model.load(str(folder))
         self._functions = {**self._loaded.signatures}
@@ -41,12 +41,14 @@ class Servable:
             return {name: np.asarray(value.numpy()) for name, value in outputs.items()}
         except tf.errors.OpError as error:
             code = BY_NUMBER.get(error.error_code, Code.UNKNOWN)
-            raise RequestError(code, _reason(error.message)) from error
+            # Clients need not know where the version lies.
+            reason = _reason(error.message).replace(self._folder, str(self.version))
+            raise RequestError(code, reason) from error
         except UnicodeDecodeError as error:  # TensorFlow's own message quoted a value that is no text
             raise invalid("The model cannot read a value, which is not valid UTF-8.") from error
 
 
 def _reason(message: str) -> str:
-    """Return what a graph says without where in the graph, and where on this machine, it says so."""
+    """Return what a graph says without where in the graph it says so."""
     told = message.rpartition("<stack traces unavailable>")[2].partition("\n\t [[")[0]
     return told.partition(" [Op:")[0].strip()

@@ -72,9 +72,8 @@ async def serve(settings: Settings, started: Callable[[int, int], None], stop: a
             grpc_port = grpc.bind(f"{_bracketed(settings.host)}:{settings.grpc_port}")
         except RuntimeError as error:
             raise _taken("--grpc-port", settings.host, settings.grpc_port) from error
-        ending.push_async_callback(grpc.stop)
+        ending.push_async_callback(_stop, rest, grpc)
         await grpc.start()
-        ending.push_async_callback(rest.stop)
         await rest.start(listener)
         watching = asyncio.create_task(model.watch(settings.poll_seconds))
         stopped = asyncio.create_task(stop.wait())
@@ -93,6 +92,10 @@ def _load(version: int, folder: Path, *, most_bytes: int) -> Servable:
     if replayed := warmup.replay(servable, folder, most_bytes):
         _log.info("Version %d is warm: %d requests replayed.", version, replayed)
     return servable
+
+
+async def _stop(rest: Rest, grpc: Grpc) -> None:
+    await asyncio.gather(rest.stop(), grpc.stop())
 
 
 def _check(settings: Settings, model: Versions) -> None:
