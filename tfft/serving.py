@@ -48,7 +48,7 @@ class Signature:
     """What a signature takes and gives.
 
     Attributes:
-        inputs: TensorFlow's type of each input by name, as in `DT_STRING`.
+        inputs: TensorFlow's type of each input by name, as in `DT_STRING`, in the order of their names.
         outputs: The same of each output.
     """
 
@@ -109,7 +109,7 @@ class Rest:
             found = _choose(signatures, model.signature)
             return Signature(
                 *(
-                    {name: info["dtype"] for name, info in found.get(side, {}).items()}
+                    {name: info["dtype"] for name, info in sorted(found.get(side, {}).items())}
                     for side in ("inputs", "outputs")
                 )
             )
@@ -196,7 +196,7 @@ class Grpc:
         found = _choose(signatures.signature_def, model.signature)
         return Signature(
             *(
-                {name: DataType.Name(info.dtype) for name, info in side.items()}
+                {name: DataType.Name(side[name].dtype) for name in sorted(side)}
                 for side in (found.inputs, found.outputs)
             )
         )
@@ -212,9 +212,7 @@ class Grpc:
         for name, kind in signature.inputs.items():
             column = [row[name] for row in rows if name in row]
             if len(column) < len(rows):
-                raise ServingError(
-                    f"A row has no {name!r}; the signature takes {', '.join(signature.inputs)}."
-                )
+                raise ServingError(f"A row has no {name!r}; it needs {', '.join(signature.inputs)}.")
             try:
                 proto = tf.make_tensor_proto(column, tf.dtypes.as_dtype(DataType.Value(kind)))
             except (TypeError, ValueError) as error:

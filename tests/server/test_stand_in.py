@@ -2,8 +2,10 @@
 
 import contextlib
 import itertools
+import os
 import random
 import shutil
+import signal
 import socket
 import threading
 from collections import Counter
@@ -19,8 +21,9 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServic
 from tests.server import toys
 from tests.server.toys import post, predict, status_request
 from tfft.errors import RunError
+from tfft.server import stand_in
 from tfft.server.servable import Servable
-from tfft.server.settings import Batching, Limits
+from tfft.server.settings import Batching, Limits, Settings
 
 CLIENTS = 50
 
@@ -171,6 +174,23 @@ def _let_go_when_it_stops(server, is_free, slow, rest):
     with slow:
         slow.sendall(rest)
         return b"".join(iter(lambda: slow.recv(65536), b""))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it(base, number):
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    heard = []
+
+    def started(rest_port, grpc_port):
+        heard.append((rest_port, grpc_port))
+        os.kill(os.getpid(), number)
+
+    try:
+        stand_in.run(Settings(base, rest_port=0, grpc_port=0), started)
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    assert len(heard) == 1
 
 
 def test_a_port_that_is_taken_is_told(base):
