@@ -6,6 +6,10 @@ from pathlib import Path
 
 import click
 
+from tfft.errors import RunError
+from tfft.server import tensorflow_serving
+from tfft.server.settings import Batching, Limits, Settings
+
 _STAND_IN_ONLY = ("threads", "queue", "max_request_mb", "max_connections", "max_depth")
 _PORT = click.IntRange(0, 65535)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -149,10 +153,6 @@ def command(context, export, server, newest, labels, **options):
       tfft serve runs/mine/export
       tfft serve runs/mine/export --with stand-in --batch-rows 32 --versions all --label stable=3
     """
-    from tfft.errors import RunError
-    from tfft.server import tensorflow_serving
-    from tfft.server.settings import Batching, Limits, Settings
-
     if options["rest_port"] == options["grpc_port"] != 0:
         raise click.UsageError("--rest-port and --grpc-port must differ.")
     if options["batch_rows"] is None and _is_given(context, "batch_milliseconds"):
@@ -181,7 +181,7 @@ def command(context, export, server, newest, labels, **options):
         batching=batching,
     )
     if server == "auto":
-        server = _first_there_is(tensorflow_serving)
+        server = _first_there_is()
     if server == "stand-in":
         _stand_in(settings)
         return
@@ -206,15 +206,13 @@ def command(context, export, server, newest, labels, **options):
     sys.exit(tensorflow_serving.run_container(settings))
 
 
-def _first_there_is(tensorflow_serving):
+def _first_there_is():
     if tensorflow_serving.has_program():
         return "model-server"
     return "docker" if tensorflow_serving.has_docker() else "stand-in"
 
 
 def _stand_in(settings):
-    from tfft.errors import RunError
-
     click.echo(
         "Serving with tfft's stand-in, for development. Production is TensorFlow Serving, which answers the "
         "same requests.",

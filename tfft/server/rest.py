@@ -119,7 +119,8 @@ class Rest:
             if request.method != "GET":
                 return _not_allowed(request, "GET")
             name, version, label, metadata = found.groups()
-            return self._inform(_target(name, version, label), metadata is not None)
+            target = _target(name, version, label)
+            return self._status(target) if metadata is None else self._metadata(target)
         if path.lower().startswith("/v1/"):
             raise invalid(f"Malformed request: {request.method} {path}")
         raise RequestError(Code.NOT_FOUND, f"There is nothing at {path}.")
@@ -134,11 +135,11 @@ class Rest:
         _, answers = await self._requests.answer(target, name, "REST", calls)
         return web.Response(text=answers[0], content_type="application/json")
 
-    def _inform(self, target: Target, metadata: bool) -> web.Response:
-        versions = self._requests.versions
-        if not metadata:
-            return _json(200, _as_dict(model_info.status(versions, target)))
-        told = model_info.metadata(versions, target)
+    def _status(self, target: Target) -> web.Response:
+        return _json(200, _as_dict(model_info.status(self._requests.versions, target)))
+
+    def _metadata(self, target: Target) -> web.Response:
+        told = model_info.metadata(self._requests.versions, target)
         signatures = model_info.SignatureDefMap()
         told.metadata[model_info.SIGNATURES].Unpack(signatures)
         return _json(

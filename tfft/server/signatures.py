@@ -41,8 +41,11 @@ def check(signature: SignatureDef, inputs: Mapping[str, np.ndarray]) -> None:
     """Refuse inputs of other names, types or shapes than a signature's.
 
     Raises:
-        RequestError: Names what is missing, unknown or unlike.
+        RequestError: Names what is missing, unknown or unlike, or a tensor that is not dense.
     """
+    for name, info in [*signature.inputs.items(), *signature.outputs.items()]:
+        if info.WhichOneof("encoding") in ("coo_sparse", "composite_tensor"):
+            raise RequestError(Code.UNIMPLEMENTED, f"{name!r} of this signature is not a dense tensor.")
     if signature.inputs.keys() != inputs.keys():
         missing = sorted(signature.inputs.keys() - inputs.keys())
         extra = sorted(inputs.keys() - signature.inputs.keys())
