@@ -1,5 +1,7 @@
 """Tests of tfft/server/grpc_service.py with the real stubs."""
 
+import threading
+
 import grpc
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from tensorflow_serving.apis.regression_pb2 import RegressionRequest
 
 from tests.server import toys
 from tests.server.toys import predict, status_request
+from tfft.server.servable import Servable
 from tfft.server.settings import Limits
 
 
@@ -221,6 +224,33 @@ def test_bytes_that_are_no_message(server):
             call(b"\xff\xff\xff")
         assert caught.value.code() is grpc.StatusCode.UNKNOWN
         assert "Traceback" not in caught.value.details()
+    assert server.is_well()
+
+
+def test_one_call_too_many_is_refused(export, monkeypatch):
+    is_running, is_free = threading.Event(), threading.Event()
+    run = Servable.run
+
+    def held(self, signature, inputs):
+        is_running.set()
+        assert is_free.wait(toys.PATIENCE)
+        return run(self, signature, inputs)
+
+    monkeypatch.setattr(Servable, "run", held)
+    with toys.running(export, limits=Limits(connections=1)) as server:
+        first = server.predictions.Predict.future(predict(text=["ab"]), timeout=toys.PATIENCE)
+        assert is_running.wait(toys.PATIENCE)
+        assert failure(server.predictions.Predict, predict(text=["ab"]))[0] == "RESOURCE_EXHAUSTED"
+        is_free.set()
+        assert tf.make_ndarray(first.result().outputs["length"]).tolist() == [2.0]
+        assert server.predictions.Predict(predict(text=["ab"]), timeout=toys.PATIENCE)
+
+
+def test_a_client_may_stop_waiting(server):
+    """Its deadline is over; the server goes on."""
+    with pytest.raises(grpc.RpcError) as caught:
+        server.predictions.Predict(predict("count", n=np.int32(100_000)), timeout=0.01)
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert server.is_well()
 
 

@@ -228,7 +228,6 @@ def _stand_in(settings):
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         click.echo(f"REST: http://{host}:{rest_port}/v1/models/{settings.name}")
         click.echo(f"gRPC: {host}:{grpc_port}")
-        sys.stdout.flush()
 
     stand_in.run(settings, started)
 

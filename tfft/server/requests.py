@@ -18,6 +18,9 @@ from tfft.server.versions import Versions
 
 Answer = TypeVar("Answer")
 
+Reading = Callable[[Mapping[str, SignatureDef]], Sequence[Call[Answer]]]
+"""Makes calls of a request, given the signatures of a version."""
+
 _log = logging.getLogger("tfft")
 
 
@@ -54,7 +57,7 @@ class Requests:
         target: Target,
         method: str,
         entrypoint: str,
-        read: Callable[[Mapping[str, SignatureDef]], Sequence[Call[Answer]]],
+        read: Reading[Answer],
     ) -> tuple[int, list[Answer]]:
         """Return the version that answered, and its answers.
 
@@ -62,7 +65,7 @@ class Requests:
             target: Whom the request is for.
             method: Its name, for the count.
             entrypoint: `REST` or `GRPC`, for the count.
-            read: Makes calls of the request, given the version's signatures.
+            read: Makes calls of the request.
 
         Raises:
             RequestError: It cannot be answered.
@@ -80,7 +83,7 @@ class Requests:
             if target.name == self.versions.name:  # names that clients make up must not fill the memory
                 self.metrics.record(method, entrypoint, code, time.perf_counter() - started)
 
-    async def _in_time(self, target, read):
+    async def _in_time(self, target: Target, read: Reading[Answer]) -> tuple[int, list[Answer]]:
         try:
             return await asyncio.wait_for(self._answer(target, read), self.limits.seconds)
         except asyncio.TimeoutError as error:
@@ -92,7 +95,7 @@ class Requests:
             _log.exception("A request failed.")
             raise RequestError(Code.INTERNAL, "The server failed; its log tells why.") from error
 
-    async def _answer(self, target, read):
+    async def _answer(self, target: Target, read: Reading[Answer]) -> tuple[int, list[Answer]]:
         with self.versions.lease(target.name, target.version, target.label) as servable:
             # Large requests are read and written beside the event loop, which hears the others.
             calls = await asyncio.to_thread(read, servable.signatures)
