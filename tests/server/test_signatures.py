@@ -65,6 +65,21 @@ def test_a_model_of_keras(tmp_path):
     assert [value.tolist() for value in found.values()] == [[[3.0]]]
 
 
+def test_an_error_does_not_tell_where_the_model_lies(tmp_path):
+    """This one reads a file of its own at each call, and the file is gone."""
+    (tmp_path / "words.txt").write_text("a")
+    model = tf.Module()
+    model.words = tf.saved_model.Asset(str(tmp_path / "words.txt"))
+    read = tf.function(lambda: {"words": tf.io.read_file(model.words.asset_path)}, input_signature=[])
+    tf.saved_model.save(model, str(tmp_path / "5"), signatures=read)
+    servable = Servable(5, tmp_path / "5")
+    (tmp_path / "5" / "assets" / "words.txt").unlink()
+    with pytest.raises(RequestError) as caught:
+        servable.run("serving_default", {})
+    assert caught.value.code is Code.NOT_FOUND
+    assert caught.value.message == "5/assets/words.txt; No such file or directory"
+
+
 def test_what_tensorflow_runs_itself_is_no_signature(tmp_path):
     folder = toys.publish(tmp_path, 1)
     assert sorted(signatures.read(folder)) == [

@@ -1,7 +1,9 @@
 """Tests of tfft/server/stand_in.py: many clients at once, versions that come and go, and a calm end."""
 
 import contextlib
+import http.client
 import itertools
+import json
 import os
 import random
 import shutil
@@ -148,7 +150,9 @@ def test_requests_that_are_there_are_answered_when_it_stops(base, monkeypatch):
             channel = grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}")
             stub = PredictionServiceStub(channel)
             call = stub.Predict.future(predict(text=["ab"]), timeout=toys.PATIENCE)
-            in_the_end = pool.submit(_let_go_when_it_stops, server, is_free, slow, body[10:])
+            is_connected = threading.Event()
+            in_the_end = pool.submit(_let_go_when_it_stops, server, is_connected, is_free, slow, body[10:])
+            assert is_connected.wait(toys.PATIENCE)
             # The third and the fourth have come by the time that a later one is answered.
             assert server.get("model")[0] == 200
             ModelServiceStub(channel).GetModelStatus(status_request())
@@ -156,11 +160,17 @@ def test_requests_that_are_there_are_answered_when_it_stops(base, monkeypatch):
     assert [answer["predictions"][0]["length"] for _, answer in answers] == [2.0] * 3
     assert tf.make_ndarray(call.result(toys.PATIENCE).outputs["length"]).tolist() == [2.0]
     channel.close()
-    assert in_the_end.result(toys.PATIENCE).startswith(b"HTTP/1.1 200 OK")
+    answer, state = in_the_end.result(toys.PATIENCE)
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert state == "UNLOADING"
 
 
-def _let_go_when_it_stops(server, is_free, slow, rest):
-    """Send the rest of a request once no more connections are taken; return the answer."""
+def _let_go_when_it_stops(server, is_connected, is_free, slow, rest):
+    """Send the rest of a request once no more connections are taken; return the answer and the state."""
+    early = http.client.HTTPConnection("127.0.0.1", server.rest_port, timeout=toys.PATIENCE)
+    early.request("GET", "/v1/models/model")
+    assert b"AVAILABLE" in early.getresponse().read()
+    is_connected.set()
 
     def is_closed():
         try:
@@ -170,10 +180,14 @@ def _let_go_when_it_stops(server, is_free, slow, rest):
         return False
 
     toys.wait_until(is_closed)
+    early.request("GET", "/v1/models/model")
+    told = json.loads(early.getresponse().read())
+    early.close()
     is_free.set()
     with slow:
         slow.sendall(rest)
-        return b"".join(iter(lambda: slow.recv(65536), b""))
+        answer = b"".join(iter(lambda: slow.recv(65536), b""))
+    return answer, told["model_version_status"][0]["state"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,5 +1,6 @@
 """One loaded version of a model, which calls of its signatures run on."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import tensorflow as tf
 
 from tfft.server import signatures
 from tfft.server.status import BY_NUMBER, Code, RequestError, invalid
+
+_PLACES = re.compile(r"\s*\[\[\{\{.*|\s*\[Op:.*|\{\{.*?\}\} ?", re.DOTALL)
+"""Names of nodes and functions of a graph, as in `[[{{node Add}}]] [Op:__inference_f_1]`."""
 
 
 class Servable:
@@ -50,5 +54,5 @@ class Servable:
 
 def _reason(message: str) -> str:
     """Return what a graph says without where in the graph it says so."""
-    told = message.rpartition("<stack traces unavailable>")[2].partition("\n\t [[")[0]
-    return told.partition(" [Op:")[0].strip()
+    told = message.rpartition("<stack traces unavailable>")[2]
+    return _PLACES.sub("", told).strip()
