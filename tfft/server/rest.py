@@ -7,7 +7,7 @@ import json
 import logging
 import re
 import socket
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -184,11 +184,12 @@ class _Refusal(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         body = json.dumps({"error": "Too many connections. Try again later."})
-        transport.write(  # type: ignore[attr-defined]
-            "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
-        )
-        transport.close()
+        head = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n"
+        sending = cast(asyncio.Transport, transport)
+        sending.write(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+        sending.write_eof()
+        # Where a request is on its way, hanging up at once would take the answer back.
+        asyncio.get_running_loop().call_later(1.0, sending.close)
 
 
 def _target(name: str, version: str | None, label: str | None) -> Target:
