@@ -70,6 +70,7 @@ class Rest:
         self._is_stopping = True
         for site in self._runner.sites:
             await site.stop()
+        await asyncio.sleep(0.1)  # connections that were just taken bring their request
         # The runner's own end would let the rest of a body that is still being sent fall.
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._is_idle.wait(), 2 * self._requests.limits.seconds)
