@@ -188,6 +188,7 @@ def negative():
             "INVALID_ARGUMENT",
             "do not fill the",
         ),
+        (predict("sums", x=TensorProto(dtype=6, int_val=[300])), "INVALID_ARGUMENT", "do not fill"),
         (predict("sums", x=TensorProto(dtype=1, float_val=[1, 2])), "INVALID_ARGUMENT", "do not fill"),
         (
             predict("sums", x=np.full((1, 3), 13, np.float32)),

@@ -43,7 +43,7 @@ def read(name: str, proto: TensorProto, most_bytes: int) -> np.ndarray:
         raise invalid(f"Input {name!r}: its shape {shape} is too large.")
     try:
         array = np.array(tf.make_ndarray(proto))
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         raise invalid(f"Input {name!r}: its values do not fill the shape {shape}.") from error
     if [*array.shape] != shape:
         raise invalid(f"Input {name!r}: its values do not fill the shape {shape}.")
