@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
+from tensorflow.core.example.example_pb2 import Example
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 
 from tfft.server import json_calls
@@ -145,3 +146,18 @@ def test_rows_need_outputs_of_one_length():
     for outputs in ({"y": np.array(3)}, {"y": np.array([3]), "z": np.array([1, 2])}):
         with pytest.raises(RequestError, match="do not have a row each"):
             call.answer(outputs)
+
+
+def test_each_kind_of_feature():
+    known = {"s": SignatureDef()}
+    known["s"].inputs["inputs"].dtype = tf.string.as_datatype_enum
+    known["s"].inputs["inputs"].tensor_shape.dim.add(size=-1)
+    known["s"].outputs["outputs"].dtype = tf.float32.as_datatype_enum
+    row = {"truth": [True, False], "whole": -3, "decimal": [0.5], "text": "ß", "raw": {"b64": "/w=="}}
+    call = json_calls.regress(known, {"signature_name": "s", "examples": [row]})
+    found = Example.FromString(call.inputs["inputs"][0]).features.feature
+    assert [*found["truth"].int64_list.value] == [1, 0]
+    assert [*found["whole"].int64_list.value] == [-3]
+    assert [*found["decimal"].float_list.value] == [0.5]
+    assert [*found["text"].bytes_list.value] == ["ß".encode()]
+    assert [*found["raw"].bytes_list.value] == [b"\xff"]

@@ -274,7 +274,7 @@ def _feature(name: str, value: Any) -> Feature:
         elif kind == "int64_list":
             if not -(2**63) <= item < 2**63:
                 raise invalid(f"Feature {name!r}: {_shown(item)} is not an int64.")
-            feature.int64_list.value.append(item)
+            feature.int64_list.value.append(int(item))
         else:
             if np.isfinite(item) and abs(item) > float(np.finfo(np.float32).max):
                 raise invalid(f"Feature {name!r}: {_shown(item)} cannot be written as float32 without loss.")
