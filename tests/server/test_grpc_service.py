@@ -218,13 +218,14 @@ def test_signatures_that_are_not_of_the_method(server, method, request_, code):
     assert failure(getattr(server.predictions, method), request_)[0] == code
 
 
-def test_bytes_that_are_no_message(server):
+def test_bytes_that_are_no_message(server, caplog):
     for path in ("Predict", "Classify", "MultiInference", "GetModelMetadata"):
         call = server.channel.unary_unary(f"/tensorflow.serving.PredictionService/{path}")
         with pytest.raises(grpc.RpcError) as caught:
             call(b"\xff\xff\xff")
         assert caught.value.code() is grpc.StatusCode.UNKNOWN
         assert "Traceback" not in caught.value.details()
+    assert "DecodeError" not in caplog.text
     assert server.is_well()
 
 

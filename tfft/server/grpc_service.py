@@ -1,6 +1,9 @@
 """The gRPC interface: TensorFlow Serving's two services, and the standard one of health."""
 
+import logging
+
 import grpc
+from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.apis.classification_pb2 import ClassificationResponse
 from tensorflow_serving.apis.inference_pb2 import InferenceResult, MultiInferenceResponse
@@ -18,6 +21,11 @@ from tensorflow_serving.apis.regression_pb2 import RegressionResponse
 from tfft.server import model_info, proto_calls, signatures
 from tfft.server.requests import Requests, Target
 from tfft.server.status import Code, RequestError, invalid
+
+# A client that does not speak protocol buffers must not fill the log.
+logging.getLogger("grpc._cython.cygrpc").addFilter(
+    lambda record: not (record.exc_info and isinstance(record.exc_info[1], DecodeError))
+)
 
 _SERVICES = ("", "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
 
