@@ -139,6 +139,7 @@ ALLOWED_IN_FOLDERS = {
         "server.folders",
         "server.grpc_service",
         "server.json_calls",
+        "server.json_values",
         "server.metrics",
         "server.model_info",
         "server.proto_calls",

@@ -1,4 +1,4 @@
-"""Tests of what in tfft/server/json_calls.py needs no server."""
+"""Tests of tfft/server/json_values.py, and of what in json_calls.py needs no server."""
 
 import json
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tensorflow.core.example.example_pb2 import Example
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 
-from tfft.server import json_calls
+from tfft.server import json_calls, json_values
 from tfft.server.status import RequestError
 
 
@@ -41,7 +41,7 @@ def sent(dtype, value):
     ],
 )
 def test_the_limit_of_depth_is_exact(body, depth):
-    assert json_calls._depth(body) == depth
+    assert json_values._depth(body) == depth
 
 
 @given(st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
@@ -51,7 +51,7 @@ def test_depth_is_that_of_what_is_parsed(value):
         return 0 if inner is None else 1 + max(map(depth, inner), default=0)
 
     for ascii_only in (True, False):
-        assert json_calls._depth(json.dumps(value, ensure_ascii=ascii_only).encode()) == depth(value)
+        assert json_values._depth(json.dumps(value, ensure_ascii=ascii_only).encode()) == depth(value)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from google.protobuf.json_format import MessageToDict
 
-from tfft.server import json_calls, model_info
+from tfft.server import json_calls, json_values, model_info
 from tfft.server.requests import Requests, Target
 from tfft.server.status import Code, RequestError, invalid
 
@@ -131,7 +131,7 @@ class Rest:
         name, read = _METHODS[method]
 
         def calls(known):
-            return [read(known, json_calls.parse(body, self._requests.limits.depth))]
+            return [read(known, json_values.parse(body, self._requests.limits.depth))]
 
         _, answers = await self._requests.answer(target, name, "REST", calls)
         return web.Response(text=answers[0], content_type="application/json")
