@@ -150,7 +150,33 @@ ALLOWED_IN_FOLDERS = {
         "launch",
         "plugins",
         "run",
+        "server.settings",
+        "server.stand_in",
+        "server.tensorflow_serving",
+        "serving",
         "sources",
+    },
+    # The stand-in is a program of its own: its files know one another, and nothing of training.
+    "server": {
+        "server.calls",
+        "server.examples",
+        "server.execution",
+        "server.folders",
+        "server.grpc_service",
+        "server.json_calls",
+        "server.json_values",
+        "server.metrics",
+        "server.model_info",
+        "server.proto_calls",
+        "server.requests",
+        "server.rest",
+        "server.servable",
+        "server.settings",
+        "server.signatures",
+        "server.status",
+        "server.tensor_protos",
+        "server.versions",
+        "server.warmup",
     },
     # What a plug-in is given or gives back is declared by its family's __init__.
     "augmentations": {"augmentations"},
@@ -291,4 +317,4 @@ def test_a_family_is_a_folder_with_plug_ins():
     from tfft import plugins
 
     folders = {file.parent.name for file in FILES if file.parent != PACKAGE}
-    assert folders == {"cli", *plugins.FUNCTIONS}
+    assert folders == {"cli", "server", *plugins.FUNCTIONS}
