@@ -108,6 +108,8 @@ ALLOWED = {
         "signatures",
         "warmup",
     },
+    # Each check is of what one of them wrote, or how it would answer.
+    "verify": {"clean_process", "golden", "manifest", "operations", "parity", "saved_model", "warmup"},
     # A file is known by its hash.
     "manifest": {"fingerprint"},
     # They lead from a row to the task's outputs, whole texts by one way and words by another.
@@ -147,6 +149,8 @@ ALLOWED_IN_FOLDERS = {
         "plugins",
         "run",
         "sources",
+        "tables",
+        "verify",
     },
     # What a plug-in is given or gives back is declared by its family's __init__.
     "augmentations": {"augmentations"},
