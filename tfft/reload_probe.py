@@ -57,8 +57,8 @@ def tensors(signature, inputs) -> dict:
 
 
 def plain(array):
-    """Return the values of an array as lists of numbers and texts."""
-    return _text(array.tolist())
+    """Return the values of an array, or of one text, as lists of numbers and texts."""
+    return _text(array if isinstance(array, bytes) else array.tolist())
 
 
 def _text(value):
