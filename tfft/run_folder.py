@@ -12,6 +12,8 @@ history.csv        one line an epoch
 evaluation/        figures and wrong rows of each split
 tensorboard/       event files, if the config asks for them
 export/            numbered SavedModels
+models.config, batching_parameters.txt, monitoring.config
+                   for TensorFlow Serving, unless the SavedModels are elsewhere
 saves/             what a training that was cut off goes on from; gone when the run has ended
 exported.json      the folder of each SavedModel, by the hash of the weights that it has
 status.json        training, finished, interrupted or failed; and whether the training is done
