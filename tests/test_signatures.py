@@ -178,6 +178,12 @@ def test_tags(tiny_preset):
 
 
 def test_where_padding_is_mixed_in_rows_have_one_length(tiny_preset):
-    made, _ = put_together(tiny_preset, "text_classification", Facts(("bad", "good")), is_full=True)
-    taken = made.others({"task": "x"})["tokens"].structured_input_signature[1]
-    assert taken["token_ids"].shape.as_list() == [None, 12]
+    made, preprocessor = put_together(
+        tiny_preset, "text_classification", Facts(("bad", "good")), kind=WindowPreprocessor, at_most=2,
+        overlap=2, is_full=True,
+    )  # fmt: skip
+    functions = made.others({"task": "text_classification"})
+    taken = functions["tokens"].structured_input_signature[1]
+    assert taken["token_ids"].shape.as_list() == [None, None, 12]
+    assert taken["window_mask"].shape.as_list() == [None, None]
+    assert asked(functions, "tokens", [{"text": "good"}], preprocessor)["label"].shape == (1,)

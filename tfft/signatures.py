@@ -63,12 +63,11 @@ class Signatures:
         self._preprocessor, self._outputs = preprocessor, outputs
         self._columns = tuple(preprocessor.read.columns)
         self._is_of_words = isinstance(preprocessor, WordPreprocessor)
-        # Where padding is mixed in, rows of another length would be answered otherwise.
-        length = preprocessor.sequence_length if preprocessor.is_full else None
-        self._tokens = {
-            name: tf.TensorSpec([*tensor.shape[:-1], length], tf.int32)
-            for name, tensor in encoder.input.items()
-        }
+        shapes = {name: list(tensor.shape) for name, tensor in encoder.input.items()}
+        if preprocessor.is_full:  # padding is mixed in, and other lengths would be answered otherwise
+            for name in preprocessor.inputs:
+                shapes[name][-1] = preprocessor.sequence_length
+        self._tokens = {name: tf.TensorSpec(shape, tf.int32) for name, shape in shapes.items()}
         texts = {name: tf.TensorSpec([None], tf.string) for name in self._columns}
 
         @tf.function(input_signature=[texts], autograph=False)
