@@ -57,6 +57,7 @@ ALLOWED = {
         "ragged",
         "run_folder",
         "saved_model",
+        "server_files",
         "sources",
         "splits",
         "splitters",
@@ -88,6 +89,7 @@ ALLOWED = {
         "preprocessor",
         "saved_model",
         "sentence_piece",
+        "signatures",
         "tasks",
         "window_preprocessor",
         "word_piece",
@@ -116,6 +118,25 @@ ALLOWED = {
     # Words are tokenised one by one, and packed as texts are.
     "word_preprocessor": {"preprocessor", "words"},
     "window_preprocessor": {"preprocessor"},
+    # What stands in an export besides the graph, each file a step of its own.
+    "saved_model": {
+        "clean_process",
+        "golden",
+        "manifest",
+        "model_card",
+        "operations",
+        "parity",
+        "preprocessor",
+        "reload_probe",
+        "signatures",
+        "warmup",
+    },
+    # Each check is of what one of them wrote, or how it would answer.
+    "verify": {"clean_process", "golden", "manifest", "operations", "parity", "saved_model", "warmup"},
+    # A file is known by its hash.
+    "manifest": {"fingerprint"},
+    # They lead from a row to the task's outputs, whole texts by one way and words by another.
+    "signatures": {"preprocessor", "tasks", "word_preprocessor"},
     # The columns of a row are joined to the texts that it cuts.
     "preprocessor": {"inputs"},
     # Rows, token ids and outputs lie in files of the cache.
@@ -155,6 +176,8 @@ ALLOWED_IN_FOLDERS = {
         "server.tensorflow_serving",
         "serving",
         "sources",
+        "tables",
+        "verify",
     },
     # The stand-in is a program of its own: its files know one another, and nothing of training.
     "server": {

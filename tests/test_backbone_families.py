@@ -13,7 +13,7 @@ import tensorflow as tf
 
 import tfft
 from tests import families as tiny
-from tfft import backbone, classifier, families, freezing, inputs, lora, reload_probe, saved_model
+from tfft import backbone, classifier, families, freezing, inputs, lora, parity, reload_probe, saved_model
 from tfft.errors import PresetError, SettingError
 from tfft.tasks import Facts
 
@@ -182,13 +182,14 @@ def test_export(model, tmp_path_factory, monkeypatch):
 
 
 def test_the_exports_answer_alike_in_one_clean_process():
+    requests = [{"signature_name": "serving_default", "inputs": {"text": TEXTS}}]
     code = (
         "import contextlib, io, json, runpy, sys\n"
         f"main = runpy.run_path({reload_probe.__file__!r})['main']\n"
-        "folders, columns = json.load(sys.stdin)\n"
+        "folders, requests = json.load(sys.stdin)\n"
         "answers = []\n"
         "for folder in folders:\n"
-        "    sys.argv, sys.stdin = ['probe', folder], io.StringIO(columns)\n"
+        "    sys.argv, sys.stdin = ['probe', folder], io.StringIO(requests)\n"
         "    with contextlib.redirect_stdout(io.StringIO()) as out:\n"
         "        main()\n"
         "    batches = json.loads(out.getvalue())\n"
@@ -197,7 +198,7 @@ def test_the_exports_answer_alike_in_one_clean_process():
     )
     done = subprocess.run(
         [sys.executable, "-E", "-c", code],
-        input=json.dumps([list(EXPORTS), json.dumps({"text": TEXTS})]),
+        input=json.dumps([list(EXPORTS), json.dumps(requests)]),
         capture_output=True,
         text=True,
         check=False,
@@ -205,7 +206,7 @@ def test_the_exports_answer_alike_in_one_clean_process():
     assert done.returncode == 0, done.stderr[-2000:]
     assert len(EXPORTS) >= 1
     for (name, here), there in zip(EXPORTS.values(), json.loads(done.stdout), strict=True):
-        np.testing.assert_allclose(here, there, atol=saved_model.TOLERANCE, err_msg=name)
+        np.testing.assert_allclose(here, there, atol=parity.TOLERANCE, err_msg=name)
 
 
 @pytest.mark.parametrize("name", ["GPT2Backbone", "FNetBackbone"])

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from tests.conftest import bert_preprocessor
-from tfft import backbone, head, reload_probe, saved_model
+from tfft import backbone, clean_process, head, parity, reload_probe, saved_model, signatures
 from tfft.errors import PresetError, RunError
 from tfft.tasks import Facts, text_classification
 
@@ -29,7 +29,7 @@ def parts(tiny_preset):
 
 
 def signature(preprocess, model, outputs):
-    return saved_model.signature(["text"], lambda columns: outputs.answer(model(preprocess(columns))))
+    return signatures.of_columns(["text"], lambda columns: outputs.answer(model(preprocess(columns))))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_two_calls_give_the_same_answer(export):
 def test_the_proof_tells_how_close_the_answers_were(export):
     _, proof = export
     assert proof["texts_compared"] == len(saved_model.HARD_TEXTS) + 2
-    assert 0 <= proof["largest_difference"] <= saved_model.TOLERANCE
+    assert 0 <= proof["largest_difference"] <= parity.TOLERANCE
 
 
 def test_every_weight_is_written_once(export, parts):
@@ -120,7 +120,7 @@ def test_the_probe_cannot_import_keras(export):
     )
     done = subprocess.run(
         [sys.executable, "-I", "-c", code],
-        input='{"text": ["good"]}',
+        input='[{"signature_name": "serving_default", "inputs": {"text": ["good"]}}]',
         capture_output=True,
         text=True,
         check=False,
@@ -160,3 +160,29 @@ def test_a_signature_inside_of_which_python_is_needed_is_refused(parts):
 def test_what_tensorflow_and_tensorflow_text_have_passes(parts):
     preprocessor, model, outputs = parts
     saved_model.check_operations(signature(preprocessor, model, outputs))
+
+
+def test_an_export_that_a_server_could_not_warm_up_by_is_not_kept(parts, tmp_path, monkeypatch):
+    preprocessor, model, outputs = parts
+    serve = signature(preprocessor, model, outputs)
+
+    def refuse_the_last(version, requests):
+        right = [reload_probe.answer(serve, request["inputs"]) for request in requests[:-1]]
+        return [*right, "InvalidArgumentError: no"]
+
+    monkeypatch.setattr(clean_process, "answers", refuse_the_last)
+    with pytest.raises(
+        RunError, match=r"A server could not warm up by it: InvalidArgumentError: no\. It was"
+    ):
+        saved_model.write(serve, model, preprocessor, tmp_path, [])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_newest_version_is_that_of_the_highest_number(tmp_path):
+    for name in ("9", "10", "writing-x"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "saved_model.pb").touch()
+    (tmp_path / "11").mkdir()
+    assert saved_model.newest(tmp_path) == tmp_path / "10"
+    assert saved_model.newest(tmp_path / "9") == tmp_path / "9"
+    assert saved_model.newest(tmp_path / "11") is None

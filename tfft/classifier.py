@@ -36,6 +36,7 @@ from tfft import (
 from tfft.errors import PresetError, RunError, SettingError
 from tfft.inputs import Inputs
 from tfft.layer_groups import HEAD, Group
+from tfft.signatures import Signatures
 from tfft.tasks import Facts, Outputs, Task
 
 _log = logging.getLogger("tfft")
@@ -70,17 +71,14 @@ class Classifier:
     reinitialized: Sequence[keras.Variable] = ()
 
     @functools.cached_property
+    def signatures(self) -> Signatures:
+        """The functions of its export."""
+        return Signatures(self.preprocessor, self.encoder, self.head, self.whole, self.outputs)
+
+    @property
     def serve(self) -> tf.types.experimental.ConcreteFunction:
         """The function from columns of strings `[N]` to the task's answer."""
-        return saved_model.signature(self.preprocessor.read.columns, self._answer)
-
-    def _answer(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        if not isinstance(self.preprocessor, word_preprocessor.WordPreprocessor):
-            return self.outputs.answer(self.whole(self.preprocessor(columns), training=False))
-        ((name, texts),) = columns.items()
-        words = self.preprocessor.split(texts)
-        inputs = self.preprocessor.pack(*self.preprocessor.tokenize({name: words.texts}))
-        return self.outputs.answer(self.whole(inputs, training=False), words, texts)
+        return self.signatures.serving_default
 
 
 def from_preset(

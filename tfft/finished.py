@@ -28,6 +28,7 @@ from tfft import (
     plugins,
     run_folder,
     saved_model,
+    server_files,
     sources,
     splits,
     tables,
@@ -107,7 +108,8 @@ def export(directory: Path, *, base: Path | None = None) -> Path:
     settings = config.restore(directory / "config.yaml")
     base = Path(base or settings.export.directory or directory / "export")
     saved_model.check(base)
-    return publish(restore(directory), base, run_folder.read_json(directory / run_folder.PROOF_ROWS))
+    rows = run_folder.read_json(directory / run_folder.PROOF_ROWS)
+    return publish(restore(directory), base, rows, directory)
 
 
 def answer(where: Path) -> Answer:
@@ -121,10 +123,8 @@ def answer(where: Path) -> Answer:
         What answers, and the names of the columns that it takes.
     """
     where = Path(where)
-    if (where / "saved_model.pb").is_file():
-        serve = saved_model.load(where)
-    elif versions := [p for p in where.glob("*") if p.name.isdecimal() and (p / "saved_model.pb").is_file()]:
-        serve = saved_model.load(max(versions, key=lambda path: int(path.name)))
+    if version := saved_model.newest(where):
+        serve = saved_model.load(version)
     elif where.is_dir() and (where / "config.yaml").is_file():
         serve = restore(run_folder.existing(where)).serve
     else:
@@ -412,14 +412,64 @@ def keep_report(report: Report, name: str, directory: Path) -> None:
         _log.info(tables.text(table))
 
 
-def publish(model: Classifier, base: Path, rows: Sequence[Mapping[str, str]]) -> Path:
-    """Write a model as the next version below `base`, proved on `rows`, and return its folder."""
-    version, proof = saved_model.write(model.serve, model.whole, model.preprocessor, base, rows)
+def publish(
+    model: Classifier, base: Path, rows: Sequence[Mapping[str, str]], directory: Path | None = None
+) -> Path:
+    """Write a model as the next version below `base`, proved on `rows`, and return its folder.
+
+    Args:
+        model: What answers.
+        base: Folder of the numbered versions.
+        rows: A text for each column.
+        directory: The run's folder, whose config, data and figures the export tells of; None tells nothing.
+    """
+    about = _about(model) | ({} if directory is None else _about_run(directory))
+    facts = {
+        "task": about["task"],
+        "columns": [*model.preprocessor.read.columns],
+        "sequence_length": about["sequence_length"],
+        "versions": [f"{name} {version}" for name, version in about["packages"].items()],
+    } | ({"labels": about["labels"]} if about["labels"] else {})
+    version, proof = saved_model.write(
+        model.serve,
+        model.whole,
+        model.preprocessor,
+        base,
+        rows,
+        others=model.signatures.others(facts),
+        about=about,
+    )
     _log.info(
         f"Exported {version} ({proof['bytes'] / 1e6:.1f} MB); a clean process gave the same answers to "
         f"{proof['texts_compared']} texts, numbers within {proof['largest_difference']:.1e}"
     )
+    try:
+        for told in server_files.write(base):
+            _log.info(told)
+    except OSError as error:  # the export is good without them
+        _log.warning(f"Warning: the settings of TensorFlow Serving cannot be written: {error}")
     return version
+
+
+def _about(model: Classifier) -> dict[str, Any]:
+    return {
+        "task": model.description["task"]["name"],
+        "labels": [*model.facts.labels],
+        "sequence_length": model.preprocessor.sequence_length,
+        "preset": model.description["preset"],
+        "packages": run_folder.packages(),
+    }
+
+
+def _about_run(directory: Path) -> dict[str, Any]:
+    """Return what an export tells of its run; figures are there when the training is done."""
+    data = run_folder.read_json(directory / "data.json")
+    kept = {split: directory / "evaluation" / f"{split}.json" for split in ("train", "validation", "test")}
+    return {
+        "data": {split: {key: part[key] for key in ("rows", "sha256")} for split, part in data.items()},
+        "figures": {split: run_folder.read_json(path) for split, path in kept.items() if path.is_file()},
+        "config": (directory / "config.yaml").read_text(encoding="utf-8"),
+    }
 
 
 def _splitter(settings: Config) -> tuple[PluginSettings, Splitter]:

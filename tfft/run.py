@@ -434,7 +434,7 @@ def _train(
         key = fingerprint.of_weights(directory / run_folder.WEIGHTS)
         if key not in versions or not Path(versions[key]).is_dir() or Path(versions[key]).parent != base:
             versions.pop(key, None)  # so that the newest is the last
-            versions[key] = str(finished.publish(answering(), base, proof))
+            versions[key] = str(finished.publish(answering(), base, proof, directory))
             run_folder.write_json(record, versions)
         return Path(versions[key])
 

@@ -12,6 +12,8 @@ history.csv        one line an epoch
 evaluation/        figures and wrong rows of each split
 tensorboard/       event files, if the config asks for them
 export/            numbered SavedModels
+models.config, batching_parameters.txt, monitoring.config
+                   for TensorFlow Serving, unless the SavedModels are elsewhere
 saves/             what a training that was cut off goes on from; gone when the run has ended
 exported.json      the folder of each SavedModel, by the hash of the weights that it has
 status.json        training, finished, interrupted or failed; and whether the training is done
@@ -278,19 +280,24 @@ def _check_is_run(directory: Path) -> None:
 
 def environment() -> dict[str, Any]:
     """Return what a run depends on besides its config and data."""
-    versions = {}
-    for package in _PACKAGES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[package] = importlib.metadata.version(package)
     return {
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "command": sys.argv,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
-        "packages": versions,
+        "packages": packages(),
         "git": _git(),
     }
+
+
+def packages() -> dict[str, str]:
+    """Return the versions of what is installed of the packages that a run depends on."""
+    versions = {}
+    for package in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return versions
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,37 +1,53 @@
 """Write a SavedModel that takes raw text, and prove that it answers as the trained model does.
 
 The graph holds the tokenizer, the model and the label names; each weight is
-written once. The export gets its numbered name, by which TensorFlow Serving
-finds it, only after a clean process has loaded it and given the same answers.
+written once. Beside it, in `assets.extra/`, lie what a server warms up with, what
+its user can check it by, and what it came from. The export gets its numbered
+name, by which TensorFlow Serving finds it, only after a clean process has loaded
+it and given the same answers.
 """
 
 import errno
-import functools
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 import keras
-import numpy as np
 import tensorflow as tf
 
+from tfft import (
+    clean_process,
+    golden,
+    manifest,
+    model_card,
+    operations,
+    parity,
+    reload_probe,
+    signatures,
+    warmup,
+)
 from tfft.errors import PresetError, RunError
+from tfft.preprocessor import Preprocessor
 
-_PYTHON_OPERATIONS = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "NumpyFunc"}
-
-TOLERANCE = 1e-5
-"""Largest difference of a probability that passes as the same answer in float32."""
+_Function: TypeAlias = tf.types.experimental.ConcreteFunction
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 _WRITING = "writing-"
 
 BATCH = 32
-"""Texts in one call of the comparison, as in `reload_probe.py`."""
+"""Texts in one call of the comparison."""
+
+_WARM = (1, 8)
+"""Rows of the requests that a server warms up with; the largest batch would take it long."""
+
+_GOLDEN = 100
+_GOLDEN_OF_OTHERS = 4
+"""Requests that are kept with their answers, of all signatures and of each but the first."""
 
 HARD_TEXTS = (
     "", " ", "a", "naïve café résumé", "ÅNGSTRÖM İstanbul ẞ Σ", "e\u0301cole", "ﬁne ½ … ™",
@@ -43,39 +59,27 @@ HARD_TEXTS = (
 """Texts on which tokenizers disagree, for the comparison."""
 
 
-def signature(
-    names: Iterable[str], answer: Callable[[Mapping[str, tf.Tensor]], dict[str, tf.Tensor]]
-) -> tf.types.experimental.ConcreteFunction:
-    """Return the function that is exported and used in process.
-
-    Args:
-        names: Of the columns that it takes as keywords, strings `[N]` each.
-        answer: The columns to the task's answer.
-    """
-
-    def serving_default(**columns):
-        return answer(columns)
-
-    return tf.function(serving_default, autograph=False).get_concrete_function(
-        **{name: tf.TensorSpec([None], tf.string, name=name) for name in names}
-    )
-
-
 def write(
-    serve: tf.types.experimental.ConcreteFunction,
+    serve: _Function,
     model: keras.Model,
-    preprocessor: tf.Module,
+    preprocessor: Preprocessor,
     base: Path,
     rows: Sequence[Mapping[str, str]],
+    *,
+    others: Mapping[str, _Function] = _NOTHING,
+    about: Mapping[str, Any] = _NOTHING,
 ) -> tuple[Path, dict[str, Any]]:
     """Export to the next free version below `base`.
 
     Args:
-        serve: What `signature` returned.
+        serve: The function from columns of strings `[N]` to the answer.
         model: Its model, whose weights are written.
         preprocessor: Its preprocessor, whose tables are written.
         base: Folder of the numbered versions, as TensorFlow Serving's MODEL_BASE_PATH.
         rows: What to compare on, besides the hard texts: a text for each column.
+        others: Functions of the same model by the names of further signatures.
+        about: What the manifest and the model card tell of the model, ready for JSON: `labels` and
+            whatever else is known.
 
     Returns:
         The version's folder, and the figures of the comparison, as in its
@@ -92,23 +96,39 @@ def write(
         {name: HARD_TEXTS[(i + shift) % len(HARD_TEXTS)] for shift, name in enumerate(names)}
         for i in range(len(HARD_TEXTS))
     ]
-    columns = {name: [row[name] for row in [*hard, *rows]] for name in names}
+    asked = [*hard, *({name: row[name] for name in names} for row in rows)]
+    functions = {"serving_default": serve, **others}
     # The name is no number, so a server that watches the folder passes over it.
     temporary = Path(tempfile.mkdtemp(dir=base, prefix=_WRITING))
     try:
+        version = temporary / "model"
         module = tf.Module(name="tfft")
         module.preprocessor = preprocessor
         # Plain variables: tracking the Keras layers too would write every weight twice.
         module.weights = [variable.value for variable in model.weights]
-        tf.saved_model.save(module, str(temporary / "model"), signatures={"serving_default": serve})
-        proof = _prove(serve, temporary / "model", columns)
-        files = [file for file in (temporary / "model").rglob("*") if file.is_file()]
-        proof["bytes"] = sum(file.stat().st_size for file in files)
-        (temporary / "model" / "assets.extra").mkdir()
-        (temporary / "model" / "assets.extra" / "parity.json").write_text(json.dumps(proof, indent=2))
-        return _publish(temporary / "model", base), proof
+        tf.saved_model.save(module, str(version), signatures=functions)
+        (version / "assets.extra").mkdir()
+        if about.get("labels"):
+            _write_json(version / "assets.extra" / "labels.json", about["labels"])
+        golden.write(version, _answered(functions, asked, preprocessor))
+        warmup.write(version, base.name, _warming(functions, preprocessor))
+        proof = _prove(serve, version, asked)
+        proof["bytes"] = sum(file.stat().st_size for file in version.rglob("*") if file.is_file())
+        _write_json(version / "assets.extra" / "parity.json", proof)
+        card = model_card.text(about, manifest.signatures(manifest.graph(version)))
+        (version / model_card.FILE).write_text(card, encoding="utf-8")
+        manifest.write(version, {"proof": proof, **about})
+        return _publish(version, base), proof
     finally:
         shutil.rmtree(temporary)
+
+
+def newest(where: Path) -> Path | None:
+    """Return the export that a folder is, or the newest that it has as numbered versions; None for none."""
+    if (where / "saved_model.pb").is_file():
+        return where
+    versions = [p for p in where.glob("*") if p.name.isdecimal() and (p / "saved_model.pb").is_file()]
+    return max(versions, key=lambda path: int(path.name), default=None)
 
 
 def clear(base: Path) -> None:
@@ -139,38 +159,17 @@ def check_operations(serve: tf.types.experimental.ConcreteFunction) -> None:
     A server has the operations of TensorFlow and TensorFlow Text, and no Python.
 
     Args:
-        serve: What `signature` returned.
+        serve: Function of a signature.
 
     Raises:
         PresetError: Names the operations.
     """
-    graph = serve.graph.as_graph_def()
-    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
-    found = {node.op for node in nodes} - {function.signature.name for function in graph.library.function}
-    python = found & _PYTHON_OPERATIONS
-    # What neither TensorFlow nor TensorFlow Text defines comes from a third library.
-    strange = {
-        name
-        for name in found - python
-        if not hasattr(tf.raw_ops, name) and name.lower() not in _text_operations()
-    }
-    if python or strange:
+    if foreign := operations.foreign(serve.graph.as_graph_def()):
         raise PresetError(
-            f"backbone.preset: its model or tokenizer needs {', '.join(sorted(python | strange))}, which "
+            f"backbone.preset: its model or tokenizer needs {', '.join(foreign)}, which "
             "TensorFlow Serving does not have: it could not be exported with raw text as its input. "
             "Choose a preset with another tokenizer."
         )
-
-
-@functools.cache
-def _text_operations() -> frozenset[str]:
-    """Return the operations of TensorFlow Text, spelt as in `RegexSplit` but in small letters."""
-    import tensorflow_text
-
-    libraries = (Path(tensorflow_text.__file__).parent / "python" / "ops").glob("*.so")
-    return frozenset(
-        name.replace("_", "") for library in libraries for name in dir(tf.load_op_library(str(library)))
-    )
 
 
 def load(version: Path) -> tf.types.experimental.ConcreteFunction:
@@ -180,45 +179,72 @@ def load(version: Path) -> tf.types.experimental.ConcreteFunction:
     return tf.saved_model.load(str(version)).signatures["serving_default"]
 
 
-def _prove(serve, directory: Path, columns: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    rows = len(next(iter(columns.values())))
-    parts = [
-        serve(**{name: tf.constant(column[start : start + BATCH]) for name, column in columns.items()})
-        for start in range(0, rows, BATCH)
+def _answered(
+    functions: Mapping[str, _Function], rows: Sequence[Mapping[str, str]], preprocessor: Preprocessor
+) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Return requests of one row each, and what the trained model answers."""
+    asked = [(name, row) for name in _taking(functions)[1:] for row in rows[:_GOLDEN_OF_OTHERS]]
+    asked = [*(("serving_default", row) for row in rows[: _GOLDEN - len(asked)]), *asked]
+    requests = [signatures.request(name, [row], preprocessor) for name, row in asked]
+    return [
+        (request, reload_probe.answer(functions[request["signature_name"]], request["inputs"]))
+        for request in requests
     ]
-    # Given as text and run in the export's own folder, the program sees neither tfft's files as
-    # modules nor the user's; what is installed it sees, for the user alone or for all.
-    probe = Path(__file__).with_name("reload_probe.py").read_text(encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-E", "-c", probe, str(directory)],
-        cwd=directory,
-        input=json.dumps(columns),
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-        start_new_session=True,  # Ctrl-C is for the run, which puts itself down in its own time
-    )
-    if done.returncode:
-        raise RunError(f"The export cannot be loaded in a clean process:\n{done.stderr[-2000:]}")
-    largest, unlike = 0.0, set[str]()
-    for here, there in zip(parts, json.loads(done.stdout), strict=True):
-        unlike |= here.keys() ^ there.keys()
-        for name in here.keys() & there.keys():
-            mine, other = here[name].numpy(), np.array(there[name])
-            if here[name].dtype == tf.string:
-                mine = np.char.decode(mine.astype(bytes), "utf-8")
-                unlike |= set() if np.array_equal(mine, other.reshape(mine.shape)) else {name}
-            elif mine.size or other.size:
-                largest = max(largest, float(np.abs(mine - other).max()))
-    if not largest <= TOLERANCE or unlike:
+
+
+def _warming(
+    functions: Mapping[str, _Function], preprocessor: Preprocessor
+) -> list[tuple[str, dict[str, tf.Tensor]]]:
+    """Return requests by each signature, of one row and of several, of the shortest and the longest text."""
+    texts = ("a", "word " * preprocessor.room())
+    rows = [dict.fromkeys(preprocessor.read.columns, text) for text in texts]
+    requests = [
+        signatures.request(name, [row] * count, preprocessor)
+        for name in _taking(functions)
+        for row in rows
+        for count in _WARM
+    ]
+    return [
+        (name, reload_probe.tensors(functions[name], request["inputs"]))
+        for request in requests
+        for name in [request["signature_name"]]
+    ]
+
+
+def _taking(functions: Mapping[str, _Function]) -> list[str]:
+    """Return the names of those that take something. A server that batches cannot be asked for the others."""
+    return [name for name, function in functions.items() if function.structured_input_signature[1]]
+
+
+def _prove(serve: _Function, version: Path, rows: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """Compare what a clean process answers to rows, and to the requests in the export, and warm it up."""
+    requests = [
+        {
+            "signature_name": "serving_default",
+            "inputs": {name: [row[name] for row in rows[start : start + BATCH]] for name in rows[0]},
+        }
+        for start in range(0, len(rows), BATCH)
+    ]
+    expected = [reload_probe.answer(serve, request["inputs"]) for request in requests]
+    for request, outputs in golden.read(version):
+        requests.append(request)
+        expected.append(outputs)
+    warming = warmup.read(version)
+    found = clean_process.answers(version, [*requests, *warming])
+    apart = parity.difference(zip(expected, found[: len(requests)], strict=True))
+    refused = [answer for answer in found[len(requests) :] if isinstance(answer, str)]
+    if not apart.is_small or refused:
         raise RunError(
-            f"The export answers otherwise than the trained model: numbers differ by up to {largest:.2e} "
-            f"(allowed {TOLERANCE}), and these texts differ: {', '.join(sorted(unlike)) or 'none'}. It was "
-            "not kept. This is a defect; please report it with the versions of tensorflow and "
+            f"The export answers otherwise than the trained model: {apart}. "
+            + "".join(f"A server could not warm up by it: {error}. " for error in refused[:1])
+            + "It was not kept. This is a defect; please report it with the versions of tensorflow and "
             "tensorflow-text."
         )
-    return {"texts_compared": rows, "largest_difference": largest}
+    return {"texts_compared": len(rows), "largest_difference": apart.largest}
+
+
+def _write_json(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _publish(directory: Path, base: Path) -> Path:

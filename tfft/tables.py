@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -44,6 +45,16 @@ def rows(shown: Sequence[Mapping]) -> Table:
         table.add_column(Text(name))
     for row in shown:
         table.add_row(*(Text(" ".join(str(value).split())[:_CELL]) for value in row.values()))
+    return table
+
+
+def checks(made: Sequence[Any]) -> Table:
+    """Return the table of checks: `name`, `is_passed` and `found` of each."""
+    table = Table()
+    for heading in ("check", "", "what was found"):
+        table.add_column(heading)
+    for check in made:
+        table.add_row(check.name, "passed" if check.is_passed else "FAILED", Text(check.found))
     return table
 
 

@@ -90,3 +90,9 @@ def test_the_report_answers_as_the_export_does():
     assert report.figures["subset_accuracy"] == np.mean((answers == has).all(axis=1))
     assert report.wrong.num_rows == np.sum((answers != has).any(axis=1))
     assert report.headline.startswith("test: micro F1 ")
+
+
+def test_the_call_classify_has_all_labels_whatever_their_thresholds():
+    names = TASK.outputs(FACTS, [9.0, 9.0, 9.0]).of_examples["classify"](tf.constant([[0.0, -2.0, 2.0]]))
+    assert names["classes"].numpy().tolist() == [[FACTS.labels[place].encode() for place in (2, 0, 1)]]
+    np.testing.assert_allclose(names["scores"], 1 / (1 + np.exp([[-2.0, 0.0, 2.0]])), rtol=1e-6)

@@ -62,3 +62,15 @@ def test_the_report_answers_as_the_export_does():
     right = [FACTS.labels[i].encode() == label for i, label in zip(ids, served, strict=True)]
     assert report.figures["accuracy"] == np.mean(right)
     assert report.wrong.num_rows == 40 - sum(right)
+
+
+def test_the_call_classify_has_the_likeliest_first():
+    found = ordinal.build().outputs(FACTS, None).of_examples["classify"](tf.constant(LOGITS[:3]))
+    assert found["classes"].numpy().tolist() == [
+        [b"low", b"mid", b"high"],
+        [b"mid", b"low", b"high"],  # equally likely ones in the order of the labels
+        [b"high", b"low", b"mid"],
+    ]
+    np.testing.assert_allclose(
+        found["scores"], [[0.75, 0.15, 0.1], [0.5, 0.25, 0.25], [0.75, 0.25, 0]], atol=1e-6
+    )

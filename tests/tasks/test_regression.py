@@ -65,3 +65,11 @@ def test_the_report_is_in_units_of_the_data():
     assert report.figures["rmse"] == pytest.approx(0.1 * facts.scale, rel=1e-5)
     assert report.figures["pearson"] == pytest.approx(1)
     assert report.figures["rmse_of_the_mean"] == pytest.approx(facts.scale)
+
+
+def test_the_call_regress_is_answered_by_the_score():
+    from tfft.tasks import Facts
+
+    outputs = TASK.outputs(Facts(mean=10.0, scale=2.0), None)
+    found = outputs.of_examples["regress"](tf.constant([[0.5], [-1.0]]))
+    assert {name: value.numpy().tolist() for name, value in found.items()} == {"outputs": [11.0, 8.0]}

@@ -124,3 +124,10 @@ def test_labels_of_any_script_come_back_whole():
     task = outputs(["好评", "naïve 👍"], None)
     labels = task.answer(tf.constant([[1.0, 0.0], [0.0, 1.0]]))["label"].numpy()
     assert [label.decode() for label in labels] == ["好评", "naïve 👍"]
+
+
+def test_the_call_classify_has_the_likeliest_first():
+    task = outputs(["no", "yes", "10"], {"positive": 1, "margin": 9.0})  # which decides the label alone
+    found = task.of_examples["classify"](tf.math.log([[0.2, 0.5, 0.3]]))
+    assert found["classes"].numpy().tolist() == [[b"yes", b"10", b"no"]]
+    np.testing.assert_allclose(found["scores"], [[0.5, 0.3, 0.2]], rtol=1e-6)

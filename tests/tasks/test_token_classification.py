@@ -140,3 +140,11 @@ def test_words_may_be_cut_at_white_space_alone():
     task = token_classification.build(words="white_space")
     assert task.split(tf.constant(["a, b."])).texts.to_list() == [[b"a,", b"b."]]
     assert isinstance(task.split(tf.constant(["a"])), words.Words)
+
+
+def test_tags_without_the_text():
+    outputs = TASK.outputs(FACTS, None)
+    found = outputs.of_words(tf.constant([[[0.0, 1, 0, 0, 0], [0.0] * 5]]))
+    assert found["tags"].numpy().tolist() == [[b"B-a", b"O"]]
+    np.testing.assert_allclose(found["scores"], [[np.e / (np.e + 4), 0.2]], rtol=1e-6)
+    assert outputs.of_examples == {}

@@ -1,7 +1,7 @@
 """Tasks: each file says what a row's target is, what the model answers, and how answers are measured."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tfft.errors import SettingError
@@ -38,6 +38,10 @@ class Outputs:
         answer: Logits `[N, size]` to the named outputs of the exported model, in TensorFlow
             operations; where each word has a tag, logits `[N, words, size]`, the `Words` and the texts.
         bias: What the logits begin with in training, `[size]`; none begins with zeros.
+        of_examples: What TensorFlow Serving's calls Classify and Regress answer, by the name of the
+            signature: logits to `classes` (string `[N, labels]`) and `scores` (float32 `[N, labels]`), or
+            to `outputs` (float32 `[N]`).
+        of_words: Where each word has a tag, logits to what of the answer needs no text.
     """
 
     size: int
@@ -46,6 +50,8 @@ class Outputs:
     modes: Mapping[str, str]
     answer: Callable[..., dict[str, Any]]
     bias: Sequence[float] = ()
+    of_examples: Mapping[str, Callable[[Any], dict[str, Any]]] = field(default_factory=dict)
+    of_words: Callable[[Any], dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -112,3 +118,19 @@ def undecided(name: str) -> Callable[[Facts, Any, str | None], None]:
         )
 
     return check
+
+
+def likeliest_first(names: Sequence[str], probabilities: Any) -> dict[str, Any]:
+    """Return all labels of each row, the likeliest first, as TensorFlow Serving's call Classify gives them.
+
+    Args:
+        names: Of the labels.
+        probabilities: float32 `[N, labels]`, in the order of the names.
+    """
+    import tensorflow as tf
+
+    order = tf.argsort(probabilities, direction="DESCENDING", stable=True)
+    return {
+        "classes": tf.gather(tf.constant([*names]), order),
+        "scores": tf.gather(probabilities, order, batch_dims=1),
+    }

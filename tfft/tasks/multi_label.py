@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from tfft.errors import SettingError
-from tfft.tasks import Facts, Outputs, Report, Task
+from tfft.tasks import Facts, Outputs, Report, Task, likeliest_first
 
 
 def build() -> Task:
@@ -84,6 +84,7 @@ def _outputs(facts: Facts, decision: Any) -> Outputs:
         metrics=lambda: [F1Micro(name="f1_micro")],
         modes={"f1_micro": "max", "loss": "min"},
         answer=answer,
+        of_examples={"classify": lambda logits: likeliest_first(facts.labels, tf.nn.sigmoid(logits))},
         bias=[math.log(rate / (1 - rate)) for rate in rates],
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tfft.errors import SettingError
-from tfft.tasks import Facts, Outputs, Report, Task, undecided
+from tfft.tasks import Facts, Outputs, Report, Task, likeliest_first, undecided
 
 
 def build(*, order: list[str] | None = None) -> Task:
@@ -89,10 +89,14 @@ def _outputs(facts: Facts, decision: Any) -> Outputs:
     def answered(logits: Any) -> Any:
         return tf.reduce_sum(tf.math.cumprod(tf.cast(logits >= 0, tf.int32), axis=1), axis=1)
 
+    def of_each(passed: Any) -> Any:
+        """Return the probability of each label, `[N, labels]`, from that of being above each step."""
+        edge = tf.ones_like(passed[:, :1])
+        return tf.concat([edge, passed], axis=1) - tf.concat([passed, 0 * edge], axis=1)
+
     def answer(logits: Any) -> dict[str, Any]:
         passed = above(logits)
-        edge = tf.ones_like(passed[:, :1])
-        probabilities = tf.concat([edge, passed], axis=1) - tf.concat([passed, 0 * edge], axis=1)
+        probabilities = of_each(passed)
         chosen = answered(logits)
         return {
             "label": tf.gather(names, chosen),
@@ -123,6 +127,7 @@ def _outputs(facts: Facts, decision: Any) -> Outputs:
         metrics=lambda: [Accuracy(name="accuracy"), Mae(name="mae")],
         modes={"accuracy": "max", "mae": "min", "loss": "min"},
         answer=answer,
+        of_examples={"classify": lambda logits: likeliest_first(facts.labels, of_each(above(logits)))},
     )
 
 

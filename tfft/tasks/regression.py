@@ -41,6 +41,9 @@ def _encode(column: Any, facts: Facts, where: str) -> Any:
 def _outputs(facts: Facts, decision: Any) -> Outputs:
     import keras
 
+    def score(logits: Any) -> Any:
+        return logits[:, 0] * facts.scale + facts.mean
+
     class Rmse(keras.metrics.RootMeanSquaredError):
         """Root of the mean squared error, in the units of the data."""
 
@@ -52,7 +55,8 @@ def _outputs(facts: Facts, decision: Any) -> Outputs:
         loss=keras.losses.MeanSquaredError(),
         metrics=lambda: [Rmse(name="rmse")],
         modes={"rmse": "min", "loss": "min"},
-        answer=lambda logits: {"score": logits[:, 0] * facts.scale + facts.mean},
+        answer=lambda logits: {"score": score(logits)},
+        of_examples={"regress": lambda logits: {"outputs": score(logits)}},
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tfft.tasks import Facts, Outputs, Report, Task
+from tfft.tasks import Facts, Outputs, Report, Task, likeliest_first
 
 
 def build() -> Task:
@@ -83,6 +83,7 @@ def _outputs(facts: Facts, decision: Any) -> Outputs:
         ],
         modes={"accuracy": "max", "f1_macro": "max", "loss": "min"},
         answer=answer,
+        of_examples={"classify": lambda logits: likeliest_first(labels, tf.nn.softmax(logits))},
     )
 
 

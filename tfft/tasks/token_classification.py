@@ -106,6 +106,14 @@ def _outputs(facts: Facts, decision: Any) -> Outputs:
             flat = (tf.reshape(tf.cast(which, tf.float32), [-1]) for which in (is_right, ids >= 0))
             super().update_state(*flat)
 
+    def of_words(logits: Any) -> dict[str, Any]:
+        probabilities = tf.nn.softmax(logits)
+        return {
+            "tags": tf.gather(names, tf.argmax(logits, axis=-1)),
+            "scores": tf.reduce_max(probabilities, axis=-1),
+            "probabilities": probabilities,
+        }
+
     def answer(logits: Any, words: Any, texts: Any) -> dict[str, Any]:
         probabilities = tf.nn.softmax(logits)
         is_word = tf.sequence_mask(words.texts.row_lengths())
@@ -150,6 +158,7 @@ def _outputs(facts: Facts, decision: Any) -> Outputs:
         metrics=lambda: [F1Micro(name="f1_micro"), WordAccuracy(name="accuracy")],
         modes={"f1_micro": "max", "accuracy": "max", "loss": "min"},
         answer=answer,
+        of_words=of_words,
     )
 
 

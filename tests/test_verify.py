@@ -1,0 +1,101 @@
+"""Tests of tfft/verify.py and tfft/clean_process.py."""
+
+import json
+import shutil
+
+import pytest
+import tensorflow as tf
+
+from tfft import clean_process, golden, manifest, verify, warmup
+from tfft.errors import RunError
+
+NAMES = ["files", "signatures", "operations", "answers", "determinism", "warm-up"]
+
+
+@pytest.fixture
+def version(trained, tmp_path):
+    return shutil.copytree(trained.export, tmp_path / "1")
+
+
+@pytest.fixture
+def answered(monkeypatch):
+    """Stand in for the clean process, which takes seconds, by what it should answer."""
+
+    def answers(version, requests):
+        right = [outputs for _, outputs in golden.read(version)]
+        return [*right, *right, *({} for _ in requests[2 * len(right) :])]
+
+    monkeypatch.setattr(clean_process, "answers", answers)
+
+
+def failed(version):
+    return {check.name: check.found for check in verify.run(version)[1] if not check.is_passed}
+
+
+def test_an_export_passes(trained):
+    version, checks = verify.run(trained.export.parent)  # by the folder of the versions
+    assert version == trained.export
+    assert [(check.name, check.is_passed) for check in checks] == [(name, True) for name in NAMES]
+
+
+def test_an_export_that_was_changed_in_many_ways(version):
+    path = version / "assets.extra" / "golden_requests.jsonl"
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:3]]
+    lines[0]["outputs"]["label"] = ["neither"]
+    lines[1]["outputs"]["score"][0] += 1e-3
+    lines[2]["signature_name"] = "nothing"
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    warmup.write(version, "x", [("serving_default", {"text": tf.constant(["a"])}), ("gone", {})])
+    (version / "assets.extra" / "labels.json").unlink()
+    (version / "more").touch()
+    found = failed(version)
+    assert found.keys() == {"files", "answers", "warm-up"}
+    assert "assets.extra/golden_requests.jsonl has changed (" in found["files"]
+    assert "assets.extra/labels.json is missing; " in found["files"]
+    assert "more is not in the manifest" in found["files"]
+    assert (
+        "up to 1.00e-03 (allowed 1e-05), and these texts differ: label, and 1 requests were refused"
+        in (found["answers"])
+    )
+    assert "gone" in found["warm-up"]
+
+
+def test_an_export_that_does_not_load(version):
+    (version / "variables" / "variables.index").unlink()
+    found = failed(version)
+    assert found.keys() == {"files", "answers"}
+    assert found["answers"].startswith("The export cannot be loaded in a clean process:")
+
+
+def test_signatures_are_those_of_the_manifest(version, answered):
+    kept = json.loads((version / manifest.FILE).read_text(encoding="utf-8"))
+    kept["signatures"]["serving_default"]["inputs"]["text"]["dtype"] = "int32"
+    kept["signatures"]["other"] = kept["signatures"].pop("embed")
+    (version / manifest.FILE).write_text(json.dumps(kept), encoding="utf-8")
+    assert failed(version) == {
+        "signatures": "other is missing; embed is not in the manifest; serving_default takes or gives other "
+        "tensors"
+    }
+
+
+def test_an_answer_that_changes_is_told(version, monkeypatch):
+    times = iter(range(1000))
+    monkeypatch.setattr(
+        clean_process, "answers", lambda _, requests: [{"score": [next(times)]} for _ in requests]
+    )
+    found = failed(version)
+    assert found["determinism"] == "100 of 100 requests are answered otherwise when asked again"
+
+
+def test_an_operation_that_a_server_lacks(version, answered, monkeypatch):
+    monkeypatch.setattr(verify.operations, "foreign", lambda graph: ["PyFunc"])
+    assert failed(version) == {"operations": "neither TensorFlow nor TensorFlow Text has PyFunc"}
+
+
+def test_where_there_is_nothing_to_check(tmp_path):
+    with pytest.raises(RunError, match="is no export and has none"):
+        verify.run(tmp_path)
+    (tmp_path / "3").mkdir()
+    (tmp_path / "3" / "saved_model.pb").touch()
+    with pytest.raises(RunError, match=r"3 has no assets\.extra/manifest\.json"):
+        verify.run(tmp_path)

@@ -1,0 +1,113 @@
+"""Check that an export is what it was when it was made, and still answers as it did.
+
+All that is compared with lies in the export: the manifest, the golden requests, the
+requests that a server warms up with. What answers is a clean process, as when it was made.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tfft import clean_process, golden, manifest, operations, parity, saved_model, warmup
+from tfft.errors import RunError
+
+_NAMED = 5  # of many, in a line
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes:
+        name: What it is.
+        is_passed: Whether all is well.
+        found: What was found, in a line.
+    """
+
+    name: str
+    is_passed: bool
+    found: str
+
+
+def run(where: Path) -> tuple[Path, list[Check]]:
+    """Return the version that was checked, and what was found, each check whether or not others passed.
+
+    Args:
+        where: Folder of a version, or of versions, of which the newest is taken.
+
+    Raises:
+        RunError: There is no export, or no manifest that can be read, and so nothing to compare with.
+    """
+    version = saved_model.newest(where)
+    if version is None:
+        raise RunError(f"{where} is no export and has none. Name a folder that tfft export printed.")
+    kept = manifest.read(version)
+    return version, [
+        _guarded("files", lambda: _files(kept["files"], manifest.files(version))),
+        _guarded("signatures", lambda: _signatures(kept["signatures"], manifest.graph(version))),
+        _guarded("operations", lambda: _operations(manifest.graph(version).graph_def)),
+        *_replayed(version),
+    ]
+
+
+def _guarded(name: str, look: Callable[[], tuple[bool, str]]) -> Check:
+    """Return a check; a file that cannot be read is what it finds."""
+    try:
+        return Check(name, *look())
+    except RunError as error:
+        return Check(name, False, str(error))
+
+
+def _files(kept: Mapping[str, Mapping], found: Mapping[str, Mapping]) -> tuple[bool, str]:
+    problems = [f"{path} is missing" for path in kept if path not in found]
+    problems += [f"{path} is not in the manifest" for path in found if path not in kept]
+    for path in kept.keys() & found.keys():
+        if found[path] != kept[path]:
+            sizes = (part[path]["bytes"] for part in (found, kept))
+            problems.append("{} has changed ({:,} bytes, {:,} when it was made)".format(path, *sizes))
+    size = sum(file["bytes"] for file in found.values())
+    return not problems, _listed(sorted(problems)) or f"{len(kept)} files, {size:,} bytes, hashes as kept"
+
+
+def _signatures(kept: Mapping[str, Any], graph: Any) -> tuple[bool, str]:
+    found = manifest.signatures(graph)
+    problems = [f"{name} is missing" for name in kept if name not in found]
+    problems += [f"{name} is not in the manifest" for name in found if name not in kept]
+    problems += [
+        f"{name} takes or gives other tensors" for name in kept if found.get(name, kept[name]) != kept[name]
+    ]
+    return not problems, _listed(problems) or ", ".join(kept)
+
+
+def _operations(graph: Any) -> tuple[bool, str]:
+    strange = operations.foreign(graph)
+    told = f"neither TensorFlow nor TensorFlow Text has {', '.join(strange)}"
+    return not strange, told if strange else "all of TensorFlow and TensorFlow Text"
+
+
+def _replayed(version: Path) -> list[Check]:
+    """Ask the golden requests, the same again, and those of the warm-up, in one clean process."""
+    try:
+        pairs, warming = golden.read(version), warmup.read(version)
+        requests = [request for request, _ in pairs]
+        answers = clean_process.answers(version, [*requests, *requests, *warming])
+    except RunError as error:
+        return [Check("answers", False, str(error))]
+    count = len(requests)
+    first, second, warm = answers[:count], answers[count : 2 * count], answers[2 * count :]
+    apart = parity.difference(zip((outputs for _, outputs in pairs), first, strict=True))
+    within = f"{count} requests, numbers within {apart.largest:.1e}"
+    unlike = sum(one != other for one, other in zip(first, second, strict=True))
+    again = f"{unlike} of {count} requests are answered otherwise when asked again"
+    refused = [answer for answer in warm if isinstance(answer, str)]
+    return [
+        Check("answers", apart.is_small, within if apart.is_small else str(apart)),
+        Check("determinism", not unlike, again if unlike else "asked again, equal bit for bit"),
+        Check("warm-up", not refused, _listed(refused) or f"{len(warm)} requests are answered"),
+    ]
+
+
+def _listed(problems: Sequence[str]) -> str:
+    more = f"; and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
+    return "; ".join(problems[:_NAMED]) + more
