@@ -36,8 +36,9 @@ fi
 srun --kill-on-bad-exit=0 --wait=0 tfft train "${arguments[@]}"
 code=$?
 
-# A job that saved and stopped goes on later. One that scancel has ended is no longer RUNNING, and stays ended.
-if [ "$code" -eq 143 ] && [ "$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%T)" = RUNNING ]; then
+# A job that saved and stopped goes on later. One that scancel has ended is no longer RUNNING, and stays ended. srun gives
+# the highest code of all tasks: a mistake of one (2) ends the others with 143, so there is an end to turns.
+if [ "$code" -eq 143 ] && [ "${SLURM_RESTART_COUNT:-0}" -lt 20 ] && [ "$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%T)" = RUNNING ]; then
     scontrol requeue "$SLURM_JOB_ID"
 fi
 exit "$code"

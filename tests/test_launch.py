@@ -20,6 +20,11 @@ number = told["task"]["index"]
 """
 
 
+@pytest.fixture(autouse=True)
+def no_gpus(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+
+
 @pytest.fixture
 def start(tmp_path):
     """Launch two workers that run some lines; return the process of the launcher."""
@@ -66,8 +71,11 @@ def test_one_that_is_killed_gives_the_code_of_a_shell(start):
     assert process.returncode == 137
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signals_are_passed_on_once(start, number, tmp_path):
+@pytest.mark.parametrize(
+    ("number", "heard"),
+    [(signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGINT), (signal.SIGHUP, signal.SIGTERM)],
+)
+def test_signals_are_passed_on_once(start, number, heard, tmp_path):
     process = start(
         """
         heard = []
@@ -81,10 +89,18 @@ def test_signals_are_passed_on_once(start, number, tmp_path):
         """
     )
     while not all((tmp_path / f"ready-{worker}").exists() for worker in (0, 1)):
+        assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(number)
     process.communicate(timeout=60)
-    assert process.returncode == 100 + number
+    assert process.returncode == 100 + heard
+
+
+def test_the_chief_ends_its_save_when_a_signal_has_ended_the_other(start):
+    # Longer than the notice after which another failure would have ended it.
+    process = start("sys.exit(143) if number else (time.sleep(1.5), print('saved'), sys.exit(143))")
+    out, _ = process.communicate(timeout=60)
+    assert (out, process.returncode) == ("saved\n", 143)
 
 
 def test_workers_share_the_gpus(monkeypatch):

@@ -141,6 +141,20 @@ def test_validation_shows_the_plain_loss_whatever_training_minimises(tiny_preset
     assert float(learner.test_step((inputs, labels, counts))["loss"]) == pytest.approx(wanted, rel=1e-6)
 
 
+def test_where_each_word_has_a_target_validation_is_a_mean_over_words():
+    inputs = keras.Input([None, 2])
+    learner = Learner(keras.Model(inputs, keras.layers.Identity()(inputs)))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
+    learner.compile("sgd", loss, jit_compile=False)
+    logits = np.array([[[2.0, 0], [0, 1], [3, 0]], [[0, 2.0], [0, 0], [0, 0]]], "float32")
+    labels = np.array([[0, 0, 1], [1, -1, -1]], "int32")
+    for row in (0, 1):  # as two batches of one row
+        told = learner.test_step((logits[row : row + 1], labels[row : row + 1], tf.constant([1, 1])))
+    is_word = labels >= 0
+    wanted = np.log(np.exp(logits).sum(-1))[is_word] - logits[is_word, labels[is_word]]
+    assert float(told["loss"]) == pytest.approx(wanted.mean(), rel=1e-6)
+
+
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_computes_low_and_keeps_weights_and_logits_in_float32(tiny_preset, precision):
     learner = make(tiny_preset, precision=precision)

@@ -2,11 +2,12 @@
 
 import json
 import logging
+import os
 
 import pytest
 
 from tfft import run_folder
-from tfft.errors import RunError
+from tfft.errors import LostWorkerError, RunError
 
 
 def test_a_run_leaves_its_log_and_status(tmp_path):
@@ -34,6 +35,22 @@ def test_a_run_that_ends_early_keeps_its_best_weights(tmp_path, error, status):
         raise error
     assert json.loads((directory / "status.json").read_text())["status"] == status
     assert (directory / run_folder.WEIGHTS).read_bytes() == b"weights"
+
+
+@pytest.mark.parametrize("error", [LostWorkerError("gone"), SystemExit(143)])
+def test_a_folder_that_other_workers_may_have_seen_stays(tmp_path, error):
+    with pytest.raises(type(error)), run_folder.new(tmp_path / "run", "task: regression\n") as directory:
+        raise error
+    assert json.loads((directory / "status.json").read_text())["status"] == "interrupted"
+    assert (directory / "config.yaml").read_text() == "task: regression\n"
+    assert not run_folder.is_finished(directory)
+
+
+def test_what_a_killed_process_left_of_a_folder_is_in_nobodys_way(tmp_path):
+    (tmp_path / f".run-{os.getpid()}").mkdir()
+    with run_folder.new(tmp_path / "run", ""):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_a_run_does_not_write_over_another(tmp_path):

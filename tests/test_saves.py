@@ -2,11 +2,14 @@
 
 import os
 import random
+import shutil
+import threading
 
 import numpy as np
 import pytest
 
 from tfft import saves
+from tfft.errors import RunError
 from tfft.saves import Save
 
 ARRAYS = {
@@ -104,3 +107,15 @@ def test_a_folder_that_cannot_be_written_is_an_error_of_the_system(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"file"):
         saves.write(tmp_path / "file", 1, Save(STATE, ARRAYS), keep=1)
+
+
+def test_what_another_machine_wrote_is_waited_for(tmp_path):
+    written = saves.write(tmp_path / "saves", 3, saves.Save({"epoch": 1}, {"a": np.ones(2)}), keep=1)
+    found = saves.awaited(written, 0)
+    assert (found.state, found.name) == ({"epoch": 1}, written.name)
+    late = tmp_path / "late" / written.name
+    late.parent.mkdir()
+    threading.Timer(0.2, lambda: shutil.copyfile(written, late)).start()
+    np.testing.assert_array_equal(saves.awaited(late, 60).arrays["a"], [1, 1])
+    with pytest.raises(RunError, match="must be on a file system that all workers share"):
+        saves.awaited(tmp_path / written.name, 0)

@@ -30,7 +30,7 @@ def launch(*arguments, output):
             [sys.executable, "-m", "tfft", "launch", "--workers", "2", *map(str, arguments)],
             stdout=stream,
             stderr=stream,
-            env={**os.environ, "TMPDIR": str(output.parent)},
+            env={**os.environ, "TMPDIR": str(output.parent), "CUDA_VISIBLE_DEVICES": ""},
         )
 
 
@@ -135,10 +135,10 @@ def start_two(*commands):
     processes = []
     for number, command in enumerate(commands):
         told = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": number}}
-        environment = {**os.environ, "TF_CONFIG": json.dumps(told)}
+        environment = {**os.environ, "TF_CONFIG": json.dumps(told), "CUDA_VISIBLE_DEVICES": ""}
         command = [sys.executable, *map(str, command)]
         processes.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment))
-    said = [process.communicate()[1] for process in processes]
+    said = [process.communicate(timeout=600)[1] for process in processes]
     return [process.returncode for process in processes], said
 
 

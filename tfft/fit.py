@@ -35,6 +35,7 @@ from tfft.saves import Save
 from tfft.steps import Steps
 from tfft.strategy import Replicas
 
+_VISIBLE = 60.0  # seconds after which a file of another machine is seen, at the latest
 _FULL_OR_CLOSED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
@@ -240,6 +241,8 @@ class Loop:
 def check_same_weights(weights: Sequence[Any], replicas: Replicas) -> None:
     """Make sure that the workers have learned the same, for their metrics, which are common, would not tell.
 
+    Of several replicas of a worker the first is looked at.
+
     Raises:
         TrainingError: They have not.
     """
@@ -365,17 +368,21 @@ class Keeper:
         Raises:
             RunError: It is of another training, or a worker does not see it.
         """
-        save = None if self.saving is None else saves.newest(self.saving.folder, self.say)
-        self.replicas.check_same("the newest save", "none" if save is None else save.name)
+        save = None
+        if self.saving is not None and self.replicas.is_chief:
+            save = saves.newest(self.saving.folder, self.say)
+        name = self.replicas.told("" if save is None else save.name)
+        if self.saving is not None and name and save is None:
+            save = saves.awaited(self.saving.folder / name, _VISIBLE)
         if self.saving is None or save is None:
             if self.saving is not None and any(self.saving.folder.glob("step-*")):
                 self.say("No save is left to go on from: the training begins anew")
             self.replicas.part_random_states(self.states)
             return 0, 0, {}
         state = save.state
-        if state["replicas"] != self.replicas.count:
+        if (replicas := state.get("replicas", 1)) != self.replicas.count:
             raise RunError(
-                f"{self.saving.folder} holds saves of a training on {state['replicas']} replicas, and this "
+                f"{self.saving.folder} holds saves of a training on {replicas} replicas, and this "
                 f"one has {self.replicas.count}: it would not come to the same. Resume it with as many."
             )
         told = state["callbacks"]

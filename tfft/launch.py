@@ -17,7 +17,8 @@ from tfft.errors import SettingError
 
 # Seconds from the failure of one worker, by which most others end, for they miss it.
 _NOTICE = 5.0  # until the others are told to end
-_PATIENCE = 60.0  # until they are killed
+_PATIENCE = 600.0  # until they are killed; the chief may be writing a save
+_ENDED_BY_SIGNAL = {130, 143, -signal.SIGINT, -signal.SIGTERM}
 
 
 def run(command: Sequence[str], workers: int) -> int:
@@ -44,7 +45,7 @@ def run(command: Sequence[str], workers: int) -> int:
             each.bind(("127.0.0.1", 0))
         addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
     processes: list[subprocess.Popen] = []
-    with _passing_on(processes):
+    with _passing_on(processes, workers) as heard:
         for worker, share in enumerate(shares):
             told = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": worker}}
             processes.append(
@@ -64,6 +65,9 @@ def run(command: Sequence[str], workers: int) -> int:
             for worker, process in enumerate(processes)
             if process.stdout is not None
         ]
+        for number in heard:  # before all were there to hear it
+            for process in processes:
+                process.send_signal(number)
         for reader in readers:
             reader.start()
         code = _wait(processes)
@@ -104,14 +108,24 @@ def _gpus() -> list[str]:
 
 
 @contextlib.contextmanager
-def _passing_on(processes: Sequence[subprocess.Popen]) -> Iterator[None]:
+def _passing_on(processes: Sequence[subprocess.Popen], workers: int) -> Iterator[list[int]]:
+    """Pass signals on; yield those that came before all workers were there."""
+    early: list[int] = []
+
     def pass_on(number: int, _: object) -> None:
+        # Where the terminal is closed, nobody sees what goes on.
+        number = signal.SIGTERM if number == signal.SIGHUP else number
+        if len(processes) < workers:
+            early.append(number)
+            return
         for process in processes:
             process.send_signal(number)
 
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
     try:
-        yield
+        yield early
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -137,7 +151,8 @@ def _wait(processes: Sequence[subprocess.Popen]) -> int:
         elif spent > _PATIENCE:
             for process in processes:
                 process.kill()
-        elif spent > _NOTICE and not told:
+        # A second signal would not let the chief end its save; what a signal has ended, all know of.
+        elif spent > _NOTICE and not told and first not in _ENDED_BY_SIGNAL:
             for process in processes:
                 process.terminate()
             told = True

@@ -103,7 +103,9 @@ class Learner(keras.Model):
         # Keras divides a mean by the number of replicas, as if they had no means of their own.
         loss = self.compute_loss(inputs, labels, logits, training=False)
         loss *= tf.distribute.get_replica_context().num_replicas_in_sync
-        self._loss_tracker.update_state(tf.where(real > 0, loss, 0.0), real)
+        # The mean is over words where each has a target.
+        counted = tf.math.count_nonzero(labels >= 0, dtype=tf.int32) if len(self.output.shape) == 3 else real
+        self._loss_tracker.update_state(tf.where(counted > 0, loss, 0.0), counted)
         return self.compute_metrics(inputs, labels, logits)
 
     def _update(self, batch: Batch) -> tuple[Any, Any]:

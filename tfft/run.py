@@ -43,7 +43,7 @@ from tfft import (
 from tfft.callbacks import Fitting
 from tfft.classifier import Classifier
 from tfft.config import Config
-from tfft.errors import RunError, SettingError
+from tfft.errors import LostWorkerError, RunError, SettingError
 from tfft.learner import Learner
 from tfft.ragged import Ragged
 from tfft.recipe import Plan, Weighed
@@ -131,6 +131,7 @@ def train(settings: Config, name: str = "run") -> Run | None:
     Raises:
         TfftError: Something that the user gave cannot work; no run folder is left behind, unless the
             training had begun and was saved.
+        LostWorkerError: Another worker is gone; the folder stays, to be gone on with.
     """
     replicas = strategy.make(settings.strategy, _log.info)
     with replicas.noticing_loss():
@@ -138,7 +139,9 @@ def train(settings: Config, name: str = "run") -> Run | None:
         if not replicas.is_chief:
             _help(settings, replicas)
             return None
-        with run_folder.new(_directory(settings, name), config.to_yaml(settings)) as directory:
+        # Told inside of the folder, too, which stays where a worker is lost.
+        new = run_folder.new(_directory(settings, name), config.to_yaml(settings))
+        with new as directory, replicas.noticing_loss():
             _log.info(f"Run folder: {directory}")
             return _run(settings, replicas, directory)
 
@@ -186,9 +189,10 @@ def resume(directory: Path, settings: Config | None = None) -> Run | None:
         if not replicas.is_chief:
             _help(settings, replicas)
             return None
-        with run_folder.resumed(directory):
+        with run_folder.resumed(directory), replicas.noticing_loss():
             _log.info(f"Run folder: {directory}")
-            if not any((directory / run_folder.SAVES).glob("step-*")):
+            is_trained = run_folder.is_trained(directory)
+            if not is_trained and not any((directory / run_folder.SAVES).glob("step-*")):
                 _log.info("It has no save to go on from: the training begins anew")
             same_run.tell_versions(directory)
             if settings.export.directory is None:  # in another folder, it may be another run's
@@ -203,8 +207,19 @@ def _run(settings: Config, replicas: Replicas, directory: Path) -> Run:
     replicas.told(str(directory))
     learned = _learn(settings, finished.read_splits(settings), replicas, directory, base)
     run = Run(directory, learned.figures, learned.export())
-    replicas.meet()  # TensorFlow takes a worker that leaves before the chief for one that has crashed
+    _meet_if_there(
+        replicas
+    )  # TensorFlow takes a worker that leaves before the chief for one that has crashed
     return run
+
+
+def _meet_if_there(replicas: Replicas) -> None:
+    """Wait for workers that are not needed any more."""
+    try:
+        with replicas.noticing_loss():
+            replicas.meet()
+    except LostWorkerError as error:
+        _log.warning(f"Warning: {error} It was not needed any more")
 
 
 def _help(settings: Config, replicas: Replicas) -> None:
@@ -349,7 +364,7 @@ def _learn(
     """Train on the rows, fill the run's folder, and measure what it keeps; exports go below `base`."""
     trained = _train(settings, rows, replicas, directory, directory / run_folder.SAVES, base)
     run_folder.tell_trained(directory)
-    replicas.meet()  # a worker that is lost from here on is not needed again
+    _meet_if_there(replicas)  # from here on the chief is enough
     # From here on the model is the one that the folder keeps: what is measured is what is served.
     model = trained.answering()
     figures: dict[str, dict] = {
@@ -402,7 +417,9 @@ def _train(
         model = recipe.model(settings, facts)
     replicas.check_same("the model", json.dumps(model.description, sort_keys=True))
     plan = recipe.plan(settings, model, len(targets["train"]), replicas.count)
-    run_folder.write_json(directory / "layers.json", _show(plan, model))
+    is_trained = run_folder.is_trained(directory)
+    if not is_trained:  # else it is there, of as many replicas as trained
+        run_folder.write_json(directory / "layers.json", _show(plan, model))
     if not replicas.is_chief:
         replicas.meet()  # once the chief has put the token ids into the cache, which may be theirs, too
     tokens = {split: finished.tokenize(model, part.table) for split, part in rows.items()}
@@ -442,7 +459,7 @@ def _train(
     augmented = (
         recipe.augmented(settings, model, texts, changes, targets["train"], weighed) if changes else None
     )
-    if not run_folder.is_trained(directory):
+    if not is_trained:
         _fit(
             settings,
             task,
@@ -483,7 +500,8 @@ def rates(settings: Config, plot: Path) -> str:
         [
             *shown,
             f"{plan.total_steps} steps, {plan.steps_per_epoch} an epoch; the common rate is {first:.3g} in "
-            f"the first step and {last:.3g} in the last",
+            f"the first step and {last:.3g} in the last"
+            + (", on one device" if settings.training.batch == "per_replica" else ""),
             f"Picture: {plot}",
         ]
     )

@@ -57,6 +57,8 @@ _PACKAGES = (
 def new(directory: Path, config: str) -> Iterator[Path]:
     """Make the folder of a run; it goes again if the run fails before anything was learned or saved.
 
+    Where a worker was lost, or SIGTERM came, it stays.
+
     Everything logged to `tfft` inside the block is kept in `log.txt`.
 
     Args:
@@ -224,6 +226,9 @@ def _make(directory: Path, config: str) -> None:
         )
     try:
         making = directory.with_name(f".{directory.name}-{os.getpid()}")
+        shutil.rmtree(
+            making, ignore_errors=True
+        )  # of a process that was killed here, whose number this one has
         making.mkdir(parents=True)
         try:
             write_json(making / "environment.json", environment())

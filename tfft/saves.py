@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from tfft import fingerprint
+from tfft.errors import RunError
 
 _NAME = re.compile(r"step-\d{10}-[0-9a-f]{32}\.safetensors")
 _STEP = len("step-0000000000")
@@ -81,13 +83,37 @@ def newest(folder: Path, say: Callable[[str], None]) -> Save | None:
         say: Called with a line for each damaged one.
     """
     for path in _newest_first(folder):
-        problem = _problem(path)
-        if problem is None:
-            with safe_open(path, framework="numpy") as stream:
-                state = json.loads(stream.metadata()["state"])
-                return Save(state, {name: stream.get_tensor(name) for name in stream.keys()}, path.name)  # noqa: SIM118
+        if (problem := _problem(path)) is None:
+            return _read(path)
         say(f"{path} is damaged ({problem}), and passed over")
     return None
+
+
+def awaited(path: Path, seconds: float) -> Save:
+    """Return a save that another machine has found to be whole.
+
+    Args:
+        path: Of the file.
+        seconds: To wait for it, for a file system of the network may show it late.
+
+    Raises:
+        RunError: It is not there, or is damaged.
+    """
+    until = time.monotonic() + seconds
+    while (problem := _problem(path)) is not None:
+        if time.monotonic() > until:
+            raise RunError(
+                f"{path}, from which the chief goes on, cannot be read here: {problem}. run.directory must "
+                "be on a file system that all workers share."
+            )
+        time.sleep(0.5)
+    return _read(path)
+
+
+def _read(path: Path) -> Save:
+    with safe_open(path, framework="numpy") as stream:
+        state = json.loads(stream.metadata()["state"])
+        return Save(state, {name: stream.get_tensor(name) for name in stream.keys()}, path.name)  # noqa: SIM118
 
 
 def put(temporary: Path, place: Path) -> None:

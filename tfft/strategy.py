@@ -23,7 +23,7 @@ import tensorflow as tf
 from tfft.errors import LostWorkerError, RunError, SettingError
 
 _KEY = "strategy"
-_SLURM_PORT = 8888
+_SLURM_PORT = 8888  # the first; each job has others, for two may share a node
 # A peer that is gone shows as one of these, in whatever the process does with the others next.
 _LOST = (
     tf.errors.UnavailableError,
@@ -83,14 +83,15 @@ class Replicas:
         return self._gather(np.asarray(numbers, np.float32)).max(axis=0).astype(int).tolist()
 
     def meet(self) -> None:
-        """Wait until all workers are here."""
-        self.agree([0])
+        """Wait until all workers are here, for however long; signals are heard meanwhile."""
+        if self.workers > 1:
+            _waiting(lambda: self.agree([0]))
 
     def told(self, text: str) -> str:
         """Return the chief's text; all must ask."""
         if self.workers == 1:
             return text
-        # Byte by byte, for the numbers must be exact in float32, the one type that all devices gather.
+        # Byte by byte, which float32, in which workers tell each other all they do, holds exactly.
         own = np.frombuffer(text.encode(), np.uint8)
         length = self.agree([len(own) if self.is_chief else 0])[0]
         sent = np.zeros(length, np.float32)
@@ -103,7 +104,7 @@ class Replicas:
 
         Args:
             what: Names it, for the error, as in `the config`.
-            text: Short; a hash of anything long.
+            text: Some kilobytes at most; a hash of anything long.
 
         Raises:
             RunError: Some worker has another than the chief.
@@ -165,12 +166,9 @@ class Replicas:
         try:
             yield
         except tf.errors.OpError as error:
-            if self.workers == 1 or not (isinstance(error, _LOST) or "ollective" in error.message):
+            if self.workers == 1 or not (isinstance(error, _LOST) or "ops is aborted" in error.message):
                 raise
-            raise LostWorkerError(
-                "Another worker is gone, and without it this one cannot go on. What was saved is there: "
-                "start all workers again with tfft train --resume."
-            ) from error
+            raise _lost(error) from error
 
     def _on_each(self, own: Callable[[], Any]) -> Callable[[], Any]:
         """Return what calls it once in each replica, in a graph: several replicas are slow without."""
@@ -191,6 +189,14 @@ class Replicas:
             input_signature=[tf.TensorSpec([None], tf.float32)],
             autograph=False,
         )
+
+
+def _lost(error: tf.errors.OpError) -> LostWorkerError:
+    reason = error.message.strip().splitlines()[-1] if error.message.strip() else type(error).__name__
+    return LostWorkerError(
+        f"Another worker is gone, and without it this one cannot go on ({reason}). What was saved is there: "
+        "start all workers again with tfft train --resume."
+    )
 
 
 ALONE = Replicas(tf.distribute.get_strategy(), workers=1, worker=0)
@@ -257,7 +263,10 @@ def _multi_worker(cluster: tf.distribute.cluster_resolver.ClusterResolver | None
     worker = tasks.index((cluster.task_type, cluster.task_id))
     addresses = [cluster.cluster_spec().task_address(*task) for task in tasks]
     say(f"Worker {worker + 1} of {len(tasks)}; waiting for the others: {', '.join(addresses)}")
-    strategy = _waiting(lambda: tf.distribute.MultiWorkerMirroredStrategy(cluster))
+    try:
+        strategy = _waiting(lambda: tf.distribute.MultiWorkerMirroredStrategy(cluster))
+    except tf.errors.OpError as error:
+        raise _lost(error) from error
     say(f"Strategy multi_worker: {strategy.num_replicas_in_sync} replicas in {len(tasks)} workers")
     return Replicas(strategy, workers=len(tasks), worker=worker)
 
@@ -330,10 +339,11 @@ def _of_slurm(environment: Mapping[str, str]) -> tf.distribute.cluster_resolver.
     # order; so a task finds itself by its address. And it knows no machine without GPUs, but for ones that
     # it is told to have as many as tasks.
     tasks = int(environment["SLURM_STEP_NUM_TASKS"])
+    port = _SLURM_PORT + int(environment.get("SLURM_JOB_ID", "0")) % 10_000
     spec = tf.distribute.cluster_resolver.SlurmClusterResolver(
-        port_base=_SLURM_PORT, gpus_per_node=tasks, gpus_per_task=1, auto_set_gpu=False
+        port_base=port, gpus_per_node=tasks, gpus_per_task=1, auto_set_gpu=False
     ).cluster_spec()
-    own = f"{environment['SLURMD_NODENAME']}:{_SLURM_PORT + int(environment['SLURM_LOCALID'])}"
+    own = f"{environment['SLURMD_NODENAME']}:{port + int(environment['SLURM_LOCALID'])}"
     addresses = [spec.task_address("worker", number) for number in range(spec.num_tasks("worker"))]
     if own not in addresses:
         raise SettingError(
