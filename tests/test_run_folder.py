@@ -103,11 +103,11 @@ def test_a_cross_validation_is_kept_whole(tmp_path):
             with run_folder.fold(directory / f"fold-{number}", "") as place:
                 logging.getLogger("tfft").info(f"line {number}")
     assert {str(path.relative_to(directory)) for path in directory.rglob("*")} == {
-        ".lock", "log.txt", "status.json", "fold-1", "fold-2",
+        ".lock", "config.yaml", "environment.json", "log.txt", "status.json", "fold-1", "fold-2",
         *(
             f"fold-{number}/{name}"
             for number in (1, 2)
-            for name in (".lock", "log.txt", "model", "status.json")
+            for name in (".lock", "config.yaml", "environment.json", "log.txt", "model", "status.json")
         ),
     }  # fmt: skip
     assert json.loads((place / "status.json").read_text()) == {"status": "finished"}
