@@ -78,7 +78,7 @@ def test_killed_anywhere_it_comes_to_the_same(toy_config, tmp_path, whole, monke
     with monkeypatch.context() as patch:
         kill_at(patch, owner, name, number)
         for module in (run_folder, saved_model):  # as when the process dies: nothing is cleaned up
-            patch.setattr(module, "shutil", SimpleNamespace(rmtree=lambda *_: None))
+            patch.setattr(module, "shutil", SimpleNamespace(rmtree=lambda *_, **__: None))
         with pytest.raises(Killed):
             tfft.train(toy_config, SETTINGS)
     finished = run.resume(tmp_path / "run")

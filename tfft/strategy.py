@@ -94,6 +94,8 @@ class Replicas:
         # Byte by byte, which float32, in which workers tell each other all they do, holds exactly.
         own = np.frombuffer(text.encode(), np.uint8)
         length = self.agree([len(own) if self.is_chief else 0])[0]
+        if not length:  # TensorFlow crashes where nothing is gathered
+            return ""
         sent = np.zeros(length, np.float32)
         if self.is_chief:
             sent[:] = own
