@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import IO
 
 from tfft.errors import SettingError
@@ -25,8 +25,8 @@ def run(command: Sequence[str], workers: int) -> int:
     """Run a command of tfft in several processes, each told of the others by `TF_CONFIG`.
 
     The chief writes to where this process writes; what the others write goes to standard error, with
-    their number before each line. SIGINT and SIGTERM are passed on, and when one worker fails the others
-    are told to end.
+    their number before each line. SIGINT and SIGTERM are passed on, SIGHUP as SIGTERM; when one worker
+    fails the others are told to end.
 
     Args:
         command: What follows `tfft`.
@@ -133,10 +133,10 @@ def _passing_on(processes: Sequence[subprocess.Popen], workers: int) -> Iterator
             process.kill()  # nothing, where it has ended
 
 
-def _relay(stream: IO[str], before: str, write: Callable[[str], object] = sys.stderr.write) -> None:
+def _relay(stream: IO[str], before: str) -> None:
     for line in stream:
         if line.strip():  # where progress has been shown, nothing is left
-            write(f"{before}{line}")
+            sys.stderr.write(f"{before}{line}")
 
 
 def _wait(processes: Sequence[subprocess.Popen]) -> int:

@@ -207,9 +207,8 @@ def _run(settings: Config, replicas: Replicas, directory: Path) -> Run:
     replicas.told(str(directory))
     learned = _learn(settings, finished.read_splits(settings), replicas, directory, base)
     run = Run(directory, learned.figures, learned.export())
-    _meet_if_there(
-        replicas
-    )  # TensorFlow takes a worker that leaves before the chief for one that has crashed
+    # A worker that leaves before the chief is taken by TensorFlow for one that has crashed.
+    _meet_if_there(replicas)
     return run
 
 
