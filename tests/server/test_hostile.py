@@ -1,6 +1,8 @@
 """What a hostile or broken client may send: it is refused, and the next good request is answered."""
 
+import asyncio
 import contextlib
+import errno
 import gzip
 import json
 import socket
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.server import toys
 from tests.server.toys import post
+from tfft.server import rest
 from tfft.server.settings import Limits
 
 
@@ -155,7 +158,29 @@ def test_clients_that_hang_up_at_once_leave_nothing_behind(server):
     for _ in range(100):
         with socket.create_connection(("127.0.0.1", server.rest_port), toys.PATIENCE) as connection:
             connection.sendall(post(b'{"instances": ["a"]}'))
-    assert server.is_well()
+    toys.wait_until(server.is_well)  # their connections count until it has seen that they are gone
+
+
+def test_a_client_that_is_gone_before_it_is_turned_away():
+    class Gone(asyncio.Transport):
+        is_closed = False
+
+        def write(self, data):
+            pass
+
+        def write_eof(self):
+            raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+        def close(self):
+            self.is_closed = True
+
+    async def turn_away() -> Gone:
+        gone = Gone()
+        rest._Refusal().connection_made(gone)
+        await asyncio.sleep(1.2)
+        return gone
+
+    assert asyncio.run(turn_away()).is_closed
 
 
 VALUES = st.recursive(

@@ -188,7 +188,8 @@ class _Refusal(asyncio.Protocol):
         head = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n"
         sending = cast(asyncio.Transport, transport)
         sending.write(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
-        sending.write_eof()
+        with contextlib.suppress(OSError):  # the client may be gone already
+            sending.write_eof()
         # Where a request is on its way, hanging up at once would take the answer back.
         asyncio.get_running_loop().call_later(1.0, sending.close)
 
