@@ -131,8 +131,17 @@ ALLOWED = {
         "signatures",
         "warmup",
     },
-    # Each check is of what one of them wrote, or how it would answer.
-    "verify": {"clean_process", "golden", "manifest", "operations", "parity", "saved_model", "warmup"},
+    # Each check is of what one of them wrote, or how it would answer, or a server does.
+    "verify": {
+        "clean_process",
+        "golden",
+        "manifest",
+        "operations",
+        "parity",
+        "saved_model",
+        "serving",
+        "warmup",
+    },
     # A file is known by its hash.
     "manifest": {"fingerprint"},
     # They lead from a row to the task's outputs, whole texts by one way and words by another.

@@ -52,7 +52,7 @@ def test_one_output_has_its_name(client):
 
 
 def test_numbers_and_bytes(client):
-    raw = "ab" if isinstance(client, Grpc) else {"b64": base64.b64encode(b"ab").decode()}
+    raw = {"b64": base64.b64encode(b"ab").decode()}
     (answer,) = ask(client, [{"whole": 3, "truth": True, "raw_bytes": raw}], signature="types")
     assert answer == {
         "whole": 3,
@@ -61,6 +61,17 @@ def test_numbers_and_bytes(client):
         "tenth": 0.3,  # not 0.30000001192092896
         "reciprocal": 1 / 3,
     }
+
+
+def test_whole_tensors_in_and_out(client):
+    def answer(name, inputs):
+        model = Model(signature=name)
+        return client.answer(model, client.signature(model), inputs)
+
+    assert answer("constants", {}) == {"labels": ["bad", "good"]}
+    assert answer("pair", {"text_a": ["a", "c"], "text_b": ["b", "d"]}) == {"joined": ["a|b", "c|d"]}
+    with pytest.raises(ServingError, match="text_b"):
+        answer("pair", {"text_a": ["a"]})
 
 
 def test_a_signature_tells_its_inputs_and_outputs(client):
@@ -165,6 +176,8 @@ def test_answers_that_are_too_few(monkeypatch):
     monkeypatch.setattr(client, "_ask", lambda *_: {"predictions": [1]})
     with pytest.raises(ServingError, match="does not answer as TensorFlow Serving does"):
         client.predict(Model(), Signature({"x": "DT_FLOAT"}, {"y": "DT_FLOAT"}), [{"x": 1}, {"x": 2}])
+    with pytest.raises(ServingError, match="does not answer as TensorFlow Serving does"):
+        client.answer(Model(), Signature({}, {"y": "DT_FLOAT", "z": "DT_FLOAT"}), {})
 
 
 def test_nested_values_stay_nested():

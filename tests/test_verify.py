@@ -1,13 +1,16 @@
 """Tests of tfft/verify.py and tfft/clean_process.py."""
 
+import itertools
 import json
 import shutil
 
 import pytest
 import tensorflow as tf
 
+from tests.server import toys
 from tfft import clean_process, golden, manifest, verify, warmup
 from tfft.errors import RunError
+from tfft.serving import Grpc, Model, Rest, ServingError
 
 NAMES = ["files", "signatures", "operations", "answers", "determinism", "warm-up"]
 
@@ -99,3 +102,75 @@ def test_where_there_is_nothing_to_check(tmp_path):
     (tmp_path / "3" / "saved_model.pb").touch()
     with pytest.raises(RunError, match=r"3 has no assets\.extra/manifest\.json"):
         verify.run(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def server(trained):
+    """A stand-in that serves the export."""
+    with toys.running(trained.export.parent) as running:
+        yield running
+
+
+@pytest.fixture(params=["REST", "gRPC"])
+def client(request, server):
+    """Each of both clients."""
+    if request.param == "REST":
+        return Rest(f"http://127.0.0.1:{server.rest_port}")
+    return Grpc(f"127.0.0.1:{server.grpc_port}")
+
+
+def failed_live(version, client, model):
+    _, checks = verify.live(version, client, model)
+    return {check.name: check.found for check in checks if not check.is_passed}
+
+
+def test_a_server_passes(trained, client):
+    version, checks = verify.live(trained.export.parent, client, Model())
+    assert version == trained.export
+    assert [(check.name, check.is_passed) for check in checks] == [
+        (name, True) for name in ("signatures", "answers", "determinism")
+    ]
+    assert len(golden.read(version)) > 24
+    assert checks[1].found.startswith(f"{len(golden.read(version))} requests, numbers within ")
+
+
+def test_a_server_of_another_model(version, client):
+    path = version / "assets.extra" / "golden_requests.jsonl"
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:2]]
+    lines[0]["outputs"]["score"][0] += 1e-3
+    lines[1]["signature_name"] = "other"
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    kept = json.loads((version / manifest.FILE).read_text(encoding="utf-8"))
+    kept["signatures"]["serving_default"]["inputs"]["text"]["dtype"] = "int32"
+    kept["signatures"]["other"] = kept["signatures"].pop("embed")
+    (version / manifest.FILE).write_text(json.dumps(kept), encoding="utf-8")
+    found = failed_live(version, client, Model())
+    assert found.keys() == {"signatures", "answers"}
+    assert found["signatures"].startswith("The model has no signature 'other'; it has classify, embed, ")
+    assert found["signatures"].endswith("; serving_default takes or gives other tensors")
+    assert "1.00e-03 (allowed 1e-05)" in found["answers"]
+    assert found["answers"].endswith("1 requests were refused, the first by There is no signature other")
+
+
+def test_a_server_that_answers_otherwise_each_time(trained, client, monkeypatch):
+    answer, calls = client.answer, itertools.count()
+
+    def moody(*request):
+        return answer(*request) | ({"score": [0.5]} if next(calls) == 1 else {})
+
+    monkeypatch.setattr(client, "answer", moody)
+    count = len(golden.read(trained.export))
+    assert failed_live(trained.export, client, Model()).keys() == {"answers", "determinism"}
+    assert next(calls) == 2 * count
+
+
+def test_the_version_asked_is_that_of_the_folder_unless_another_is_named(trained, client, tmp_path):
+    copy = shutil.copytree(trained.export, tmp_path / "7")
+    with pytest.raises(ServingError, match="does not serve version 7"):
+        verify.live(copy, client, Model())
+    assert not failed_live(copy, client, Model(version=1))
+
+
+def test_a_server_that_is_not_there(trained):
+    with pytest.raises(ServingError, match="cannot be reached"):
+        verify.live(trained.export, Rest("http://127.0.0.1:1"), Model())

@@ -83,6 +83,18 @@ class Client(Protocol):
             ServingError: The server cannot be reached, or refuses the rows.
         """
 
+    def answer(self, model: Model, signature: Signature, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the outputs for inputs that are whole tensors, as golden requests have them.
+
+        Args:
+            model: Which model.
+            signature: What its signature takes and gives.
+            inputs: Of each input by its name, lists of values; `{"b64": …}` for bytes.
+
+        Raises:
+            ServingError: The server cannot be reached, or refuses the inputs.
+        """
+
 
 class Rest:
     """Asks over REST.
@@ -126,6 +138,16 @@ class Rest:
             raise self._strange(told)
         # With one output, a row's answer is the bare value.
         return [{names[0]: answer} for answer in answers] if len(names) == 1 else answers
+
+    def answer(self, model: Model, signature: Signature, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        names = [*signature.outputs]
+        told = self._ask(
+            f"{self._path(model)}:predict", {"signature_name": model.signature, "inputs": {**inputs}}
+        )
+        outputs = {names[0]: told.get("outputs")} if len(names) == 1 else told.get("outputs")
+        if not isinstance(outputs, dict):
+            raise self._strange(told)
+        return outputs
 
     def _path(self, model: Model) -> str:
         path = f"/v1/models/{urllib.parse.quote(model.name, safe='')}"
@@ -202,6 +224,16 @@ class Grpc:
         )
 
     def predict(self, model: Model, signature: Signature, rows: Sequence[Row]) -> list[dict[str, Any]]:
+        inputs = {name: [row[name] for row in rows if name in row] for name in signature.inputs}
+        for name, column in inputs.items():
+            if len(column) < len(rows):
+                raise ServingError(f"A row has no {name!r}; it needs {', '.join(signature.inputs)}.")
+        columns = self.answer(model, signature, inputs)
+        if any(not isinstance(column, list) or len(column) != len(rows) for column in columns.values()):
+            raise ServingError("The signature does not give an answer for each row.")
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+    def answer(self, model: Model, signature: Signature, inputs: Mapping[str, Any]) -> dict[str, Any]:
         import tensorflow as tf
         from tensorflow.core.framework.types_pb2 import DataType
         from tensorflow_serving.apis.predict_pb2 import PredictRequest
@@ -210,20 +242,16 @@ class Grpc:
         self._name(request, model)
         request.model_spec.signature_name = model.signature
         for name, kind in signature.inputs.items():
-            column = [row[name] for row in rows if name in row]
-            if len(column) < len(rows):
-                raise ServingError(f"A row has no {name!r}; it needs {', '.join(signature.inputs)}.")
+            if name not in inputs:
+                raise ServingError(f"There is no {name!r}; {model.signature} takes it.")
             try:
-                proto = tf.make_tensor_proto(column, tf.dtypes.as_dtype(DataType.Value(kind)))
+                value = _bytes_or_as_is(inputs[name])
+                proto = tf.make_tensor_proto(value, tf.dtypes.as_dtype(DataType.Value(kind)))
             except (TypeError, ValueError) as error:
                 raise ServingError(f"{name!r} takes values of type {kind}: {error}") from error
             request.inputs[name].CopyFrom(proto)
         told = self._ask(self._stub.Predict, request)
-        outputs = {name: tf.make_ndarray(told.outputs[name]) for name in sorted(told.outputs)}
-        if any(not array.ndim or len(array) != len(rows) for array in outputs.values()):
-            raise ServingError("The signature does not give an answer for each row.")
-        columns = {name: _plain(name, array) for name, array in outputs.items()}
-        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        return {name: _plain(name, tf.make_ndarray(told.outputs[name])) for name in sorted(told.outputs)}
 
     def _name(self, request: Any, model: Model) -> None:
         """Write which model a request is for."""
@@ -257,7 +285,16 @@ def _reason(content: bytes) -> str:
         return content.decode("utf-8", "replace")[:200] or "nothing more"
 
 
-def _plain(name: str, array: Any) -> list:
+def _bytes_or_as_is(value: Any) -> Any:
+    """Return values with the bytes that stand for each `{"b64": …}`."""
+    if isinstance(value, list):
+        return [_bytes_or_as_is(item) for item in value]
+    if isinstance(value, dict) and value.keys() == {"b64"}:
+        return base64.b64decode(value["b64"])
+    return value
+
+
+def _plain(name: str, array: Any) -> Any:
     """Return a NumPy array that gRPC brought as REST writes it: 0.1 for the float32 that is nearest to it."""
     import numpy as np
 

@@ -1,16 +1,23 @@
 """Check that an export is what it was when it was made, and still answers as it did.
 
 All that is compared with lies in the export: the manifest, the golden requests, the
-requests that a server warms up with. What answers is a clean process, as when it was made.
+requests that a server warms up with. What answers is a clean process, as when it was made,
+or a server that has the export.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
+from rich.console import Console
+from rich.progress import track
+from tensorflow.core.framework.types_pb2 import DataType
+
 from tfft import clean_process, golden, manifest, operations, parity, saved_model, warmup
 from tfft.errors import RunError
+from tfft.serving import Client, Model, ServingError, Signature
 
 _NAMED = 5  # of many, in a line
 
@@ -39,9 +46,7 @@ def run(where: Path) -> tuple[Path, list[Check]]:
     Raises:
         RunError: There is no export, or no manifest that can be read, and so nothing to compare with.
     """
-    version = saved_model.newest(where)
-    if version is None:
-        raise RunError(f"{where} is no export and has none. Name a folder that tfft export printed.")
+    version = _newest(where)
     kept = manifest.read(version)
     return version, [
         _guarded("files", lambda: _files(kept["files"], manifest.files(version))),
@@ -49,6 +54,71 @@ def run(where: Path) -> tuple[Path, list[Check]]:
         _guarded("operations", lambda: _operations(manifest.graph(version).graph_def)),
         *_replayed(version),
     ]
+
+
+def live(where: Path, client: Client, model: Model) -> tuple[Path, list[Check]]:
+    """Return the version that a server was compared with, and what was found.
+
+    Args:
+        where: Folder of a version, or of versions, of which the newest is taken.
+        client: Asks the server.
+        model: Its model. Where it names neither a version nor a label, the server is asked for the number
+            of the export's folder.
+
+    Raises:
+        RunError: There is no export, or nothing to compare with.
+        ServingError: The server cannot be reached, or has no such model or version.
+    """
+    version = _newest(where)
+    if model.version is None and not model.label and version.name.isdecimal():
+        model = replace(model, version=int(version.name))
+    kept = manifest.read(version)["signatures"]
+    requests, expected = zip(*golden.read(version), strict=True)
+    client.signature(model)  # who is not there at all fails no check
+    served, problems = {}, []
+    for name in kept:
+        try:
+            served[name] = client.signature(replace(model, signature=name))
+        except ServingError as error:
+            problems.append(str(error))
+    problems += [f"{n} takes or gives other tensors" for n in served if served[n] != _as_served(kept[n])]
+    progress = track([*requests, *requests], "asking", console=Console(stderr=True), transient=True)
+    answers = [_asked(client, model, served, request) for request in progress]
+    first, second = answers[: len(requests)], answers[len(requests) :]
+    return version, [
+        Check("signatures", not problems, _listed(problems) or ", ".join(kept)),
+        *_compared(expected, first, second),
+    ]
+
+
+def _newest(where: Path) -> Path:
+    version = saved_model.newest(where)
+    if version is None:
+        raise RunError(f"{where} is no export and has none. Name a folder that tfft export printed.")
+    return version
+
+
+def _as_served(kept: Mapping[str, Any]) -> Signature:
+    """Return a signature of the manifest as a server tells it."""
+
+    def types(tensors: Mapping[str, Any]) -> dict[str, str]:
+        kinds = {name: tf.dtypes.as_dtype(tensor["dtype"]) for name, tensor in sorted(tensors.items())}
+        return {name: DataType.Name(kind.as_datatype_enum) for name, kind in kinds.items()}
+
+    return Signature(types(kept["inputs"]), types(kept["outputs"]))
+
+
+def _asked(
+    client: Client, model: Model, served: Mapping[str, Signature], request: Mapping[str, Any]
+) -> dict[str, Any] | str:
+    """Return what a server answers to a golden request or, where it refuses, the error."""
+    name = request["signature_name"]
+    if name not in served:
+        return f"There is no signature {name}"
+    try:
+        return client.answer(replace(model, signature=name), served[name], request["inputs"])
+    except ServingError as error:
+        return str(error)
 
 
 def _guarded(name: str, look: Callable[[], tuple[bool, str]]) -> Check:
@@ -96,15 +166,22 @@ def _replayed(version: Path) -> list[Check]:
         return [Check("answers", False, str(error))]
     count = len(requests)
     first, second, warm = answers[:count], answers[count : 2 * count], answers[2 * count :]
-    apart = parity.difference(zip((outputs for _, outputs in pairs), first, strict=True))
-    within = f"{count} requests, numbers within {apart.largest:.1e}"
-    unlike = sum(one != other for one, other in zip(first, second, strict=True))
-    again = f"{unlike} of {count} requests are answered otherwise when asked again"
     refused = [answer for answer in warm if isinstance(answer, str)]
+    return [
+        *_compared([outputs for _, outputs in pairs], first, second),
+        Check("warm-up", not refused, _listed(refused) or f"{len(warm)} requests are answered"),
+    ]
+
+
+def _compared(expected: Sequence[Mapping], first: Sequence, second: Sequence) -> list[Check]:
+    """Compare answers with the golden ones, and with those to the same requests asked again."""
+    apart = parity.difference(zip(expected, first, strict=True))
+    within = f"{len(first)} requests, numbers within {apart.largest:.1e}"
+    unlike = sum(one != other for one, other in zip(first, second, strict=True))
+    again = f"{unlike} of {len(first)} requests are answered otherwise when asked again"
     return [
         Check("answers", apart.is_small, within if apart.is_small else str(apart)),
         Check("determinism", not unlike, again if unlike else "asked again, equal bit for bit"),
-        Check("warm-up", not refused, _listed(refused) or f"{len(warm)} requests are answered"),
     ]
 
 

@@ -5,6 +5,7 @@ from click.testing import CliRunner
 
 from tfft import cli, verify
 from tfft.errors import RunError
+from tfft.serving import Grpc, Model, Rest
 from tfft.verify import Check
 
 GOOD, BAD = Check("files", True, "9 files"), Check("answers", False, "numbers differ")
@@ -36,3 +37,25 @@ def test_no_export_ends_with_2(monkeypatch, tmp_path, capsys):
         cli.main()
     assert ended.value.code == RunError.exit_code == 2
     assert "is no export and has none" in capsys.readouterr().err
+
+
+def test_servers_are_asked_over_both_ways(monkeypatch, tmp_path):
+    asked = []
+
+    def live(where, client, model):
+        asked.append((type(client), model))
+        return where / "1", [GOOD, BAD] if isinstance(client, Grpc) else [GOOD]
+
+    monkeypatch.setattr(verify, "live", live)
+    servers = ["--url", "http://127.0.0.1:1", "--grpc", "127.0.0.1:2", "--name", "m", "--label", "stable"]
+    done = CliRunner().invoke(cli.tfft, ["verify", str(tmp_path), *servers])
+    assert done.exit_code == 1
+    assert asked == [(kind, Model("m", None, "stable")) for kind in (Rest, Grpc)]
+    assert f"{tmp_path / '1'} over REST" in done.stdout
+    assert done.stderr.splitlines()[-1] == "Failed: answers over gRPC"
+
+
+def test_a_version_and_a_label_exclude_each_other(tmp_path):
+    done = CliRunner().invoke(cli.tfft, ["verify", str(tmp_path), "--version", "1", "--label", "stable"])
+    assert done.exit_code == 2
+    assert "--version and --label exclude each other." in done.stderr

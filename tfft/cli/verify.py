@@ -1,4 +1,4 @@
-"""`tfft verify`: check an export before it is served."""
+"""`tfft verify`: check an export before it is served, or a server that serves it."""
 
 from pathlib import Path
 
@@ -7,8 +7,20 @@ import click
 
 @click.command()
 @click.argument("export", type=click.Path(path_type=Path))
+@click.option("--url", help="Check the server at this URL, over REST, instead of the files.")
+@click.option("--grpc", metavar="HOST:PORT", help="Check the server at this address, over gRPC, instead.")
+@click.option("--name", default="model", show_default=True, help="Name of the server's model.")
+@click.option("--version", type=click.IntRange(0), help="Its version; by default the number of EXPORT.")
+@click.option("--label", help="Label of its version, such as stable, instead of a number.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=30.0,
+    show_default=True,
+    help="Seconds to wait for an answer of the server.",
+)
 @click.pass_context
-def command(context, export):
+def command(context, export, url, grpc, name, version, label, timeout):
     """Check that EXPORT is whole and answers as when it was made.
 
     EXPORT is a version, or the folder of the versions, of which the newest is checked: its files against
@@ -16,17 +28,32 @@ def command(context, export):
     requests that a server warms up with. What answers is a clean process with the operations of TensorFlow
     and TensorFlow Text, as a server has them.
 
+    With --url or --grpc, or both, a server is asked: for the signatures, and twice for the golden requests.
+
     The exit code is 0 if all is well, 1 if a check failed, 2 if there is nothing to check.
 
     \b
-    Example:
+    Examples:
       tfft verify runs/support_intents/20260101-120000/export
+      tfft verify runs/support_intents/20260101-120000/export --url http://127.0.0.1:8501
     """
+    if version is not None and label:
+        raise click.UsageError("--version and --label exclude each other.")
     from tfft import tables, verify
+    from tfft.serving import Client, Grpc, Model, Rest
 
-    version, checks = verify.run(export)
-    click.echo(version)
-    click.echo(tables.text(tables.checks(checks)))
-    if failed := [check.name for check in checks if not check.is_passed]:
+    model = Model(name, version, label)
+    clients: dict[str, Client] = {}
+    if url:
+        clients[" over REST"] = Rest(url, seconds=timeout)
+    if grpc:
+        clients[" over gRPC"] = Grpc(grpc, seconds=timeout)
+    asked = {way: verify.live(export, client, model) for way, client in clients.items()}
+    failed = []
+    for way, (checked, checks) in (asked or {"": verify.run(export)}).items():
+        click.echo(f"{checked}{way}")
+        click.echo(tables.text(tables.checks(checks)))
+        failed += [f"{check.name}{way}" for check in checks if not check.is_passed]
+    if failed:
         click.echo(f"Failed: {', '.join(failed)}", err=True)
         context.exit(1)
