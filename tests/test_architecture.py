@@ -78,6 +78,7 @@ ALLOWED = {
     "classifier": {
         "backbone",
         "byte_pair",
+        "calibration",
         "families",
         "fingerprint",
         "head",
@@ -144,6 +145,8 @@ ALLOWED = {
     },
     # A file is known by its hash.
     "manifest": {"fingerprint"},
+    # It fits what the loss of a task's outputs says.
+    "calibration": {"tasks"},
     # They lead from a row to the task's outputs, whole texts by one way and words by another.
     "signatures": {"preprocessor", "tasks", "word_preprocessor"},
     # The columns of a row are joined to the texts that it cuts.

@@ -1,11 +1,14 @@
 """The whole story with a real pretrained backbone, as the command line tells it."""
 
+import csv
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn import metrics
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -35,6 +38,23 @@ def test_the_embedded_example_is_learned(export):
     # Eight intents: 0.125 is chance. The figure itself is in docs/results.md.
     assert figures["accuracy"] >= 0.5
     assert figures["rows"] == 160
+
+
+def test_other_texts_are_told_from_the_known(export):
+    data = ROOT / "configs" / "data" / "support_intents" / "test.csv"
+    with data.open(encoding="utf-8", newline="") as file:
+        known = [row["text"] for row in csv.DictReader(file)]
+    others = [
+        "The committee adjourned after a lengthy debate on zoning.", "Mitochondria are found in most cells.",
+        "He scored twice before half time.", "Simmer the onions until they are golden.", "la la la la la",
+        "The orchestra tuned to the oboe.", "Prime numbers have no divisors but themselves and one.",
+        "Snow is expected above 1,200 metres tonight.",
+    ]  # fmt: skip
+    texts = "\n".join(known + others)
+    answers = tfft("predict", export, "--input", "-", "--format", "jsonl", input=texts).splitlines()
+    scores = np.array([json.loads(answer)["ood_score"] for answer in answers])
+    is_other = np.arange(len(scores)) >= len(known)
+    assert metrics.roc_auc_score(is_other, scores) > 0.8
 
 
 def test_the_export_is_about_as_large_as_the_weights(export):

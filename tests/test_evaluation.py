@@ -209,3 +209,21 @@ def test_labels_that_look_like_markup_are_shown_as_they_stand(count):
         assert "[red]b" in shown(part)
     if count > 2:
         assert ":smile:" in shown(evaluation.tables(figures, names)[0])
+
+
+def test_the_calibration_error_by_hand():
+    # Sure to 0.9 in two rows, of which one is right; to 0.6 in two, of which both are.
+    logits = np.log(np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6], [0.4, 0.6]]))
+    figures = evaluation.score(logits, np.array([0, 1, 1, 1]), ["a", "b"])
+    assert figures["calibration_error"] == pytest.approx((2 * 0.4 + 2 * 0.4) / 4)
+
+
+def test_a_model_that_is_as_sure_as_right_has_none():
+    logits = np.log(np.tile([[0.75, 0.25]], (4, 1)))
+    assert evaluation.score(logits, np.array([0, 0, 1, 0]), ["a", "b"])["calibration_error"] == (
+        pytest.approx(0)
+    )
+    # A probability of one in float64 is in the last bin, not behind it.
+    assert evaluation.score(np.array([[99.0, 0.0]]), np.array([0]), ["a", "b"])["calibration_error"] == (
+        pytest.approx(0)
+    )

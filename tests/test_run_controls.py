@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import tfft
 from tests.conftest import write_csv
-from tfft import config, inputs, recipe, run
+from tfft import config, finished, inputs, recipe, run, run_folder
 from tfft.errors import DataError, RunError, SettingError
 from tfft.learner import Learner
 from tfft.tasks import Facts
@@ -158,9 +158,43 @@ def test_the_threshold_is_tuned_kept_and_served(toy_config, tmp_path, toy_rows):
     assert confusion[:, 1].sum() == is_good[:20].sum()
 
 
+def test_the_temperature_is_fitted_kept_and_served(toy_config, toy_rows):
+    threshold = "threshold={positive: good, metric: accuracy}"
+    done = tfft.train(toy_config, ["calibration=temperature", threshold])
+    kept = described(done.directory)
+    temperature = kept["calibration"]["temperature"]
+    assert temperature > 0
+    assert temperature != 1
+    assert f"Temperature of the logits, by 20 validation answers: {temperature:.3f}" in (
+        done.directory / "log.txt"
+    ).read_text(encoding="utf-8")
+    # The same weights without it, whose logits it divides; the threshold is one of what is left.
+    restored = {}
+    for name, fitted in (("plain", None), ("calibrated", kept["calibration"])):
+        run_folder.write_json(done.directory / run_folder.DESCRIPTION, {**kept, "calibration": fitted})
+        restored[name] = finished.restore(done.directory)
+    serve = tf.saved_model.load(str(done.export)).signatures["serving_default"]
+    texts = tf.constant([text for text, _ in toy_rows[80:]])
+    found = serve(text=texts)
+    plain = restored["plain"].serve(text=texts)["probabilities"].numpy()
+    margins = np.log(plain[:, 1] / plain[:, 0]) / temperature
+    np.testing.assert_allclose(found["probabilities"][:, 1], 1 / (1 + np.exp(-margins)), rtol=1e-4)
+    is_good = [label == b"good" for label in found["label"].numpy()]
+    assert is_good == (margins >= kept["decision"]["margin"]).tolist()
+    # The validation rows are the first of them, and what the others are compared with.
+    assert np.mean(found["ood_score"][:20]) == pytest.approx(0, abs=1e-3)
+    assert np.std(found["ood_score"][:20]) == pytest.approx(1, abs=1e-3)
+    assert tfft.evaluate(done.directory) == done.figures["test"]
+    validation = done.figures["validation"]
+    ids = np.array([label == "good" for _, label in toy_rows[80:100]]).astype(int)
+    right = found["probabilities"].numpy()[np.arange(20), ids]
+    assert validation["loss"] == pytest.approx(-np.log(right).mean(), rel=1e-4)
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
+        (["task=regression", "calibration=temperature"], r"calibration: must not be set with a task"),
         (["training.monitor=val_auc"], r"training\.monitor: must be a value that this task measures, got"),
         (["threshold={positive: best}"], r"threshold\.positive: must be one of the labels.*bad, good"),
         (["training.micro_batch_size=9"], r"must be at most training\.batch_size, 8"),

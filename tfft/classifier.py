@@ -20,6 +20,7 @@ import tensorflow as tf
 from tfft import (
     backbone,
     byte_pair,
+    calibration,
     families,
     fingerprint,
     head,
@@ -176,6 +177,7 @@ def from_preset(
         "head": dict(head_settings),
         "task": dict(task),
         "facts": asdict(facts),
+        "calibration": None,
         "decision": None,
     }
     fresh = _reinitialize(body, architecture, reinitialize_blocks) if reinitialize_blocks else set()
@@ -344,6 +346,11 @@ def _assemble(body: keras.Model, tokenizer: Any, description: Mapping[str, Any])
     if windows is not None:
         encoder = head.windows(encoder, pooling=windows["pooling"])
     top = head.dense(encoder.output.shape[1:], outputs.size, bias=outputs.bias, **description["head"])
+    if fitted := description["calibration"]:
+        top = calibration.apply(top, fitted)
+        if outputs.energy is not None:
+            answer = calibration.scored(outputs.answer, outputs.energy, fitted)
+            outputs = replace(outputs, answer=answer)
     settings = description["preprocessor"]
     groups = [
         Group(name, depth, layers)

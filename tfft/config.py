@@ -415,6 +415,10 @@ class Config(Settings):
     """Where it trains: `auto` in several workers where `TF_CONFIG` or Slurm names them, else on all GPUs of
     the machine, else on one device; `mirrored` on all GPUs in one process, `multi_worker` in several
     processes, `tpu` on a TPU, which was never tried."""
+    calibration: Literal["temperature"] | None = None
+    """`temperature` divides the logits by the number with which validation has the lowest loss, so that
+    probabilities mean what they say, and lets the export tell, for one label or several, how unlike the
+    validation texts a text is (`ood_score`); null leaves the probabilities as training made them."""
     threshold: Threshold | None = None
     """Tune the decision between two labels; null answers the likelier one."""
     callbacks: Annotated[list[Callback], AfterValidator(_each_once)] = Field(

@@ -13,6 +13,7 @@ from sklearn import metrics
 from tfft import intervals
 from tfft.tasks import Report
 
+_BINS = 15  # of probabilities, for the calibration error
 _WIDEST = 12  # labels; a wider confusion matrix is told as its largest cells
 
 
@@ -64,7 +65,9 @@ def score(
     Returns:
         Figures by scikit-learn; a class without a row counts as F1 0 in the macro mean
         only if it was predicted. The interval is Wilson's (Wilson 1927,
-        https://doi.org/10.2307/2276774).
+        https://doi.org/10.2307/2276774). `calibration_error` is the expected one (Guo et al. 2017, "On
+        Calibration of Modern Neural Networks", equation 3): how far the likeliest label's probability is
+        from the share of rows in which it is right, in the mean over rows, in 15 bins of equal width.
     """
     log_probabilities = special.log_softmax(logits.astype(np.float64), axis=1)
     predicted = decide(logits)
@@ -82,6 +85,7 @@ def score(
         "accuracy_95_high": high,
         "f1_macro": float(f1[seen].mean()),
         "f1_weighted": float(np.average(f1, weights=support)),
+        "calibration_error": _calibration_error(log_probabilities, ids),
         "classes": [
             {
                 "label": name,
@@ -95,6 +99,13 @@ def score(
         # confusion[i][j]: rows of label i that were called j
         "confusion": metrics.confusion_matrix(ids, predicted, labels=np.arange(len(labels))).tolist(),
     }
+
+
+def _calibration_error(log_probabilities: np.ndarray, ids: np.ndarray) -> float:
+    surest = np.exp(log_probabilities.max(axis=1))
+    is_right = log_probabilities.argmax(axis=1) == ids
+    bins = np.minimum((surest * _BINS).astype(int), _BINS - 1)
+    return float(np.abs(np.bincount(bins, surest - is_right)).sum() / len(ids))
 
 
 def headline(figures: dict, title: str) -> str:

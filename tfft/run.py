@@ -17,6 +17,7 @@ import tensorflow as tf
 from rich.console import Group
 
 from tfft import (
+    calibration,
     config,
     cross_validation,
     data_page,
@@ -401,6 +402,13 @@ def _train(
     same_run.check_files(settings, directory)
     replicas.check_same("the data", json.dumps({s: part.source["sha256"] for s, part in rows.items()}))
     task = finished.task_of(settings)
+    if settings.calibration is not None and task.kind == "number":
+        raise SettingError(
+            "calibration",
+            settings.calibration,
+            "must not be set with a task that has no probabilities",
+            fix="Remove it.",
+        )
     changes = recipe.changes(settings, task)
     facts = task.collect(rows["train"].table["label"])
     targets = {
@@ -440,7 +448,7 @@ def _train(
     proof = _proof_rows(rows, model.preprocessor.read.columns)
     run_folder.write_json(directory / run_folder.PROOF_ROWS, proof)
     answering = functools.partial(
-        _answering, settings.threshold, task, tokens["validation"], targets["validation"], directory
+        _answering, settings, task, tokens["validation"], targets["validation"], directory
     )
 
     def export() -> Path:
@@ -702,21 +710,27 @@ def _saving(settings: Config, folder: Path) -> fit.Saving:
 
 
 def _answering(
-    chosen: config.Threshold | None,
-    task: Task,
-    tokens: Sequence[Ragged],
-    targets: np.ndarray,
-    directory: Path,
+    settings: Config, task: Task, tokens: Sequence[Ragged], targets: np.ndarray | Ragged, directory: Path
 ) -> Classifier:
-    """Return the model that the folder keeps, its decision tuned on the given rows if that is asked for."""
+    """Return the model that the folder keeps, calibrated and decided on the given rows as the config asks."""
     model = finished.restore(directory)
-    if chosen is None:
+    chosen = settings.threshold
+    if settings.calibration is None and chosen is None:
         return model
-    logits = finished.outputs(model.whole, model, tokens, "tuning the threshold")
-    decision, told = task.tune(logits, targets, model.facts, chosen.positive, chosen.metric)
-    _log.info(told)
-    tuned = {**model.description, "decision": decision}
-    run_folder.write_json(directory / run_folder.DESCRIPTION, tuned)
+    # The epoch before may have been published, and what was fitted to it is not for this one.
+    fitted = {**model.description, "calibration": None, "decision": None}
+    run_folder.write_json(directory / run_folder.DESCRIPTION, fitted)
+    model = finished.restore(directory)
+    logits = finished.outputs(model.whole, model, tokens, "calibrating")
+    if settings.calibration is not None:
+        truths = targets.flat if isinstance(targets, Ragged) else targets
+        fitted["calibration"], told = calibration.fit(logits, truths, model.outputs)
+        _log.info(told)
+        logits = logits / np.float32(fitted["calibration"]["temperature"])
+    if chosen is not None:
+        fitted["decision"], told = task.tune(logits, targets, model.facts, chosen.positive, chosen.metric)
+        _log.info(told)
+    run_folder.write_json(directory / run_folder.DESCRIPTION, fitted)
     return finished.restore(directory)
 
 
