@@ -135,6 +135,7 @@ ALLOWED = {
     # Each check is of what one of them wrote, or how it would answer, or a server does.
     "verify": {
         "clean_process",
+        "finished",
         "golden",
         "manifest",
         "operations",

@@ -3,12 +3,13 @@
 import itertools
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import tensorflow as tf
 
 from tests.server import toys
-from tfft import clean_process, golden, manifest, verify, warmup
+from tfft import clean_process, finished, golden, manifest, verify, warmup
 from tfft.errors import RunError
 from tfft.serving import Grpc, Model, Rest, ServingError
 
@@ -174,3 +175,51 @@ def test_the_version_asked_is_that_of_the_folder_unless_another_is_named(trained
 def test_a_server_that_is_not_there(trained):
     with pytest.raises(ServingError, match="cannot be reached"):
         verify.live(trained.export, Rest("http://127.0.0.1:1"), Model())
+
+
+@pytest.fixture(scope="module")
+def labelled(trained):
+    return finished.labelled(trained.directory)
+
+
+def test_the_accuracy_is_measured_again(trained, client, labelled):
+    assert labelled.split == "test"
+    *_, check = verify.live(trained.export, client, Model(), labelled)[1]
+    accuracy = trained.figures["test"]["accuracy"]
+    assert (check.name, check.is_passed) == ("accuracy", True)
+    assert check.found == f"{accuracy:.4f} on 20 test rows, {accuracy:.4f} reported"
+
+
+def test_an_accuracy_that_was_never_reached(version, labelled, answered, monkeypatch):
+    golden_answers = clean_process.answers
+    kept = json.loads((version / manifest.FILE).read_text(encoding="utf-8"))
+
+    def answers(version, requests):
+        if len(requests) == 1:  # the test rows in one batch: all good
+            return [{"label": ["good"] * 20}]
+        return golden_answers(version, requests)
+
+    monkeypatch.setattr(clean_process, "answers", answers)
+    (found,) = [check for check in verify.run(version, labelled)[1] if not check.is_passed]
+    reported = kept["figures"]["test"]["accuracy"]
+    assert (found.name, found.found) == ("accuracy", f"0.5000 on 20 test rows, {reported:.4f} reported")
+    monkeypatch.setattr(clean_process, "answers", lambda *_: ["refused"] * 600)
+    assert verify.run(version, labelled)[1][-1].found.startswith("refused; refused")
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"data": {}}, "the test rows are not those that the export was measured on"),
+        ({"figures": {}}, "the export reports no figures of the test rows"),
+    ],
+)
+def test_an_export_of_other_rows_or_without_figures(version, labelled, answered, change, found):
+    kept = json.loads((version / manifest.FILE).read_text(encoding="utf-8"))
+    (version / manifest.FILE).write_text(json.dumps(kept | change), encoding="utf-8")
+    assert verify.run(version, labelled)[1][-1] == verify.Check("figure", False, found)
+
+
+def test_answers_that_cannot_be_laid_beside_rows(version, labelled, answered):
+    with pytest.raises(RunError, match="--run: the answers of this task cannot be compared"):
+        verify.run(version, replace(labelled, judge=None))

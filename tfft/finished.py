@@ -62,6 +62,37 @@ class Answer:
     columns: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Labelled:
+    """Rows that a run was measured on, for another that answers them.
+
+    Attributes:
+        split: Their name.
+        sha256: Of the rows.
+        columns: Texts by the name of each column that the model takes.
+        judge: Outputs, lists by their names, to a figure's name and value; None as in `Task`.
+    """
+
+    split: str
+    sha256: str
+    columns: Mapping[str, Sequence[str]]
+    judge: Callable[[Mapping[str, Sequence[Any]]], tuple[str, float]] | None
+
+
+def labelled(directory: Path) -> Labelled:
+    """Return the test rows of a run or, where there are none, its validation rows."""
+    directory = run_folder.existing(directory)
+    settings = config.restore(directory / "config.yaml")
+    name, part = _split(settings, directory, None)
+    task, facts = task_of(settings), restore(directory).facts
+    columns = {column: [*part.table[column].to_pylist()] for column in inputs_of(settings).columns}
+    judge = task.judge
+    if judge is None:
+        return Labelled(name, part.source["sha256"], columns, None)
+    targets = task.encode(part.table["label"], facts, f"data.{name}")
+    return Labelled(name, part.source["sha256"], columns, lambda answers: judge(answers, targets, facts))
+
+
 def evaluate(directory: Path, *, split: str | None = None, file: Path | None = None) -> dict:
     """Measure a run on one of its splits or on any file of labelled rows.
 
@@ -81,17 +112,21 @@ def evaluate(directory: Path, *, split: str | None = None, file: Path | None = N
         table, name = _read(settings, [str(file)]).table, f"input-{Path(file).stem}"
         where = str(file)
     else:
-        rows = read_splits(settings)
-        name = split or ("test" if "test" in rows else "validation")
-        if name not in rows:
-            raise SettingError(
-                "--split", name, "must be a split of the run", fix=f"It has {', '.join(rows)}."
-            )
-        check_unchanged(directory, name, rows)
-        table, where = rows[name].table, f"data.{name}"
+        name, part = _split(settings, directory, split)
+        table, where = part.table, f"data.{name}"
     model, task = restore(directory), task_of(settings)
     targets = task.encode(table["label"], model.facts, where)
     return measure(task, model, table, tokenize(model, table), targets, name, directory)
+
+
+def _split(settings: Config, directory: Path, split: str | None) -> tuple[str, splits.Rows]:
+    """Return a split of a run and its name: the one asked for, else test, else validation."""
+    rows = read_splits(settings)
+    name = split or ("test" if "test" in rows else "validation")
+    if name not in rows:
+        raise SettingError("--split", name, "must be a split of the run", fix=f"It has {', '.join(rows)}.")
+    check_unchanged(directory, name, rows)
+    return name, rows[name]
 
 
 def export(directory: Path, *, base: Path | None = None) -> Path:

@@ -5,6 +5,7 @@ requests that a server warms up with. What answers is a clean process, as when i
 or a server that has the export.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,9 +18,11 @@ from tensorflow.core.framework.types_pb2 import DataType
 
 from tfft import clean_process, golden, manifest, operations, parity, saved_model, warmup
 from tfft.errors import RunError
+from tfft.finished import Labelled
 from tfft.serving import Client, Model, ServingError, Signature
 
 _NAMED = 5  # of many, in a line
+_ROWS = 32  # in a request, where many are asked
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,12 @@ class Check:
     found: str
 
 
-def run(where: Path) -> tuple[Path, list[Check]]:
+def run(where: Path, labelled: Labelled | None = None) -> tuple[Path, list[Check]]:
     """Return the version that was checked, and what was found, each check whether or not others passed.
 
     Args:
         where: Folder of a version, or of versions, of which the newest is taken.
+        labelled: Rows on which its figures were reported; None measures nothing again.
 
     Raises:
         RunError: There is no export, or no manifest that can be read, and so nothing to compare with.
@@ -53,10 +57,13 @@ def run(where: Path) -> tuple[Path, list[Check]]:
         _guarded("signatures", lambda: _signatures(kept["signatures"], manifest.graph(version))),
         _guarded("operations", lambda: _operations(manifest.graph(version).graph_def)),
         *_replayed(version),
+        *_measured(kept, labelled, functools.partial(clean_process.answers, version)),
     ]
 
 
-def live(where: Path, client: Client, model: Model) -> tuple[Path, list[Check]]:
+def live(
+    where: Path, client: Client, model: Model, labelled: Labelled | None = None
+) -> tuple[Path, list[Check]]:
     """Return the version that a server was compared with, and what was found.
 
     Args:
@@ -64,6 +71,7 @@ def live(where: Path, client: Client, model: Model) -> tuple[Path, list[Check]]:
         client: Asks the server.
         model: Its model. Where it names neither a version nor a label, the server is asked for the number
             of the export's folder.
+        labelled: As in `run`.
 
     Raises:
         RunError: There is no export, or nothing to compare with.
@@ -72,7 +80,8 @@ def live(where: Path, client: Client, model: Model) -> tuple[Path, list[Check]]:
     version = _newest(where)
     if model.version is None and not model.label and version.name.isdecimal():
         model = replace(model, version=int(version.name))
-    kept = manifest.read(version)["signatures"]
+    about = manifest.read(version)
+    kept = about["signatures"]
     requests, expected = zip(*golden.read(version), strict=True)
     client.signature(model)  # who is not there at all fails no check
     served, problems = {}, []
@@ -82,12 +91,16 @@ def live(where: Path, client: Client, model: Model) -> tuple[Path, list[Check]]:
         except ServingError as error:
             problems.append(str(error))
     problems += [f"{n} takes or gives other tensors" for n in served if served[n] != _as_served(kept[n])]
-    progress = track([*requests, *requests], "asking", console=Console(stderr=True), transient=True)
-    answers = [_asked(client, model, served, request) for request in progress]
-    first, second = answers[: len(requests)], answers[len(requests) :]
+
+    def ask(requests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | str]:
+        shown = track(requests, "asking", console=Console(stderr=True), transient=True)
+        return [_asked(client, model, served, request) for request in shown]
+
+    first, second = ask(requests), ask(requests)
     return version, [
         Check("signatures", not problems, _listed(problems) or ", ".join(kept)),
         *_compared(expected, first, second),
+        *_measured(about, labelled, ask),
     ]
 
 
@@ -183,6 +196,40 @@ def _compared(expected: Sequence[Mapping], first: Sequence, second: Sequence) ->
         Check("answers", apart.is_small, within if apart.is_small else str(apart)),
         Check("determinism", not unlike, again if unlike else "asked again, equal bit for bit"),
     ]
+
+
+def _measured(
+    kept: Mapping[str, Any],
+    labelled: Labelled | None,
+    ask: Callable[[Sequence[Mapping[str, Any]]], Sequence[dict[str, Any] | str]],
+) -> list[Check]:
+    """Measure what answers on the rows that the reported figures are of."""
+    if labelled is None:
+        return []
+    split, judge, name = labelled.split, labelled.judge, "figure"
+    if kept.get("data", {}).get(split, {}).get("sha256") != labelled.sha256:
+        return [Check(name, False, f"the {split} rows are not those that the export was measured on")]
+    if not (figures := kept.get("figures", {}).get(split)):
+        return [Check(name, False, f"the export reports no figures of the {split} rows")]
+    if judge is None:
+        raise RunError("--run: the answers of this task cannot be compared with its rows. Leave it out.")
+    count = len(next(iter(labelled.columns.values())))
+    requests = [
+        {
+            "signature_name": "serving_default",
+            "inputs": {key: [*texts[start : start + _ROWS]] for key, texts in labelled.columns.items()},
+        }
+        for start in range(0, count, _ROWS)
+    ]
+    answers = ask(requests)
+    if refused := [answer for answer in answers if isinstance(answer, str)]:
+        return [Check(name, False, _listed(refused))]
+    outputs = {key: [row for answer in answers for row in answer[key]] for key in answers[0]}  # type: ignore
+    name, value = judge(outputs)
+    reported = figures[name]
+    # An answer between two labels may fall otherwise in another batch; of ten thousand, one.
+    is_right = abs(value - reported) <= (max(1, count // 10_000) + 0.5) / count * max(1, abs(reported))
+    return [Check(name, is_right, f"{value:.4f} on {count} {split} rows, {reported:.4f} reported")]
 
 
 def _listed(problems: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from tfft import cli, verify
+from tfft import cli, finished, verify
 from tfft.errors import RunError
 from tfft.serving import Grpc, Model, Rest
 from tfft.verify import Check
@@ -12,7 +12,7 @@ GOOD, BAD = Check("files", True, "9 files"), Check("answers", False, "numbers di
 
 
 def test_a_good_export(monkeypatch, tmp_path):
-    monkeypatch.setattr(verify, "run", lambda where: (where / "1", [GOOD]))
+    monkeypatch.setattr(verify, "run", lambda where, labelled: (where / "1", [GOOD]))
     done = CliRunner().invoke(cli.tfft, ["verify", str(tmp_path)])
     assert done.exit_code == 0
     assert str(tmp_path / "1") in done.stdout
@@ -20,7 +20,7 @@ def test_a_good_export(monkeypatch, tmp_path):
 
 
 def test_a_bad_export_ends_with_1_and_names_what_failed(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(verify, "run", lambda where: (where, [GOOD, BAD]))
+    monkeypatch.setattr(verify, "run", lambda where, labelled: (where, [GOOD, BAD]))
     monkeypatch.setattr("sys.argv", ["tfft", "verify", str(tmp_path)])
     with pytest.raises(SystemExit) as ended:
         cli.main()
@@ -42,8 +42,9 @@ def test_no_export_ends_with_2(monkeypatch, tmp_path, capsys):
 def test_servers_are_asked_over_both_ways(monkeypatch, tmp_path):
     asked = []
 
-    def live(where, client, model):
+    def live(where, client, model, labelled):
         asked.append((type(client), model))
+        assert labelled is None
         return where / "1", [GOOD, BAD] if isinstance(client, Grpc) else [GOOD]
 
     monkeypatch.setattr(verify, "live", live)
@@ -59,3 +60,12 @@ def test_a_version_and_a_label_exclude_each_other(tmp_path):
     done = CliRunner().invoke(cli.tfft, ["verify", str(tmp_path), "--version", "1", "--label", "stable"])
     assert done.exit_code == 2
     assert "--version and --label exclude each other." in done.stderr
+
+
+def test_the_rows_of_a_run_are_measured_too(monkeypatch, tmp_path):
+    rows, seen = object(), []
+    monkeypatch.setattr(finished, "labelled", lambda run: rows if run == tmp_path / "run" else None)
+    monkeypatch.setattr(verify, "run", lambda *arguments: seen.append(arguments) or (tmp_path, [GOOD]))
+    done = CliRunner().invoke(cli.tfft, ["verify", str(tmp_path), "--run", str(tmp_path / "run")])
+    assert done.exit_code == 0
+    assert seen == [(tmp_path, rows)]

@@ -7,6 +7,11 @@ import click
 
 @click.command()
 @click.argument("export", type=click.Path(path_type=Path))
+@click.option(
+    "--run",
+    type=click.Path(path_type=Path),
+    help="The run that EXPORT came from: measure its test rows again, and compare with what was reported.",
+)
 @click.option("--url", help="Check the server at this URL, over REST, instead of the files.")
 @click.option("--grpc", metavar="HOST:PORT", help="Check the server at this address, over gRPC, instead.")
 @click.option("--name", default="model", show_default=True, help="Name of the server's model.")
@@ -20,7 +25,7 @@ import click
     help="Seconds to wait for an answer of the server.",
 )
 @click.pass_context
-def command(context, export, url, grpc, name, version, label, timeout):
+def command(context, export, run, url, grpc, name, version, label, timeout):
     """Check that EXPORT is whole and answers as when it was made.
 
     EXPORT is a version, or the folder of the versions, of which the newest is checked: its files against
@@ -29,6 +34,7 @@ def command(context, export, url, grpc, name, version, label, timeout):
     and TensorFlow Text, as a server has them.
 
     With --url or --grpc, or both, a server is asked: for the signatures, and twice for the golden requests.
+    With --run the test rows of the run, or its validation rows where it has no others, are answered, too.
 
     The exit code is 0 if all is well, 1 if a check failed, 2 if there is nothing to check.
 
@@ -39,7 +45,7 @@ def command(context, export, url, grpc, name, version, label, timeout):
     """
     if version is not None and label:
         raise click.UsageError("--version and --label exclude each other.")
-    from tfft import tables, verify
+    from tfft import finished, tables, verify
     from tfft.serving import Client, Grpc, Model, Rest
 
     model = Model(name, version, label)
@@ -48,9 +54,10 @@ def command(context, export, url, grpc, name, version, label, timeout):
         clients[" over REST"] = Rest(url, seconds=timeout)
     if grpc:
         clients[" over gRPC"] = Grpc(grpc, seconds=timeout)
-    asked = {way: verify.live(export, client, model) for way, client in clients.items()}
+    labelled = finished.labelled(run) if run else None
+    asked = {way: verify.live(export, client, model, labelled) for way, client in clients.items()}
     failed = []
-    for way, (checked, checks) in (asked or {"": verify.run(export)}).items():
+    for way, (checked, checks) in (asked or {"": verify.run(export, labelled)}).items():
         click.echo(f"{checked}{way}")
         click.echo(tables.text(tables.checks(checks)))
         failed += [f"{check.name}{way}" for check in checks if not check.is_passed]

@@ -96,6 +96,9 @@ class Task:
         tune: Logits, float32 `[rows, size]`, targets, the facts, the positive label and the name of a metric
             to a decision, ready for JSON, and a line that tells it.
         report: Logits, targets, the facts, a decision, a table of the rows' texts and a title to a report.
+        judge: What the exported model answers, lists by the names of the outputs, encoded targets and the
+            facts to the name of a figure of the report and its value; None where an answer cannot be laid
+            beside the target, for the export finds the words of a text itself.
         split: Raw texts to their words, where a row is words; None where it is a text.
     """
 
@@ -109,6 +112,7 @@ class Task:
     check: Callable[[Facts, Any, str | None], None]
     tune: Callable[[Any, Any, Facts, str | None, str], tuple[Any, str]]
     report: Callable[..., Report]
+    judge: Callable[[Mapping[str, Sequence[Any]], Any, Facts], tuple[str, float]] | None = None
     split: Callable[[Any], Any] | None = None
 
 
@@ -121,6 +125,12 @@ def undecided(name: str) -> Callable[[Facts, Any, str | None], None]:
         )
 
     return check
+
+
+def share_right(answers: Mapping[str, Sequence[Any]], ids: Any, facts: Facts) -> tuple[str, float]:
+    """Return the share of the rows whose `label` is the true one: the `judge` of a task with one label."""
+    right = [name == facts.labels[index] for name, index in zip(answers["label"], ids, strict=True)]
+    return "accuracy", sum(right) / len(right)
 
 
 def likeliest_first(names: Sequence[str], probabilities: Any) -> dict[str, Any]:

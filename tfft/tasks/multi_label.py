@@ -32,6 +32,7 @@ def build() -> Task:
         check=_check,
         tune=_tune,
         report=_report,
+        judge=_judge,
     )
 
 
@@ -110,6 +111,14 @@ def _tune(
     margins = evaluation_of_label_sets.tune(logits, targets)
     shifted = sum(margin != 0 for margin in margins)
     return margins, f"Thresholds: {shifted} of {len(margins)} labels have one of their own, the rest one half"
+
+
+def _judge(answers: Any, targets: Any, facts: Facts) -> tuple[str, float]:
+    right = [
+        {*filter(None, given)} == {name for name, has in zip(facts.labels, row, strict=True) if has}
+        for given, row in zip(answers["labels"], targets, strict=True)
+    ]
+    return "subset_accuracy", sum(right) / len(right)
 
 
 def _report(logits: Any, targets: Any, facts: Facts, decision: Any, texts: Any, title: str) -> Report:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tfft.errors import SettingError
-from tfft.tasks import Facts, Outputs, Report, Task, likeliest_first, undecided
+from tfft.tasks import Facts, Outputs, Report, Task, likeliest_first, share_right, undecided
 
 
 def build(*, order: list[str] | None = None) -> Task:
@@ -36,6 +36,7 @@ def build(*, order: list[str] | None = None) -> Task:
         check=undecided("ordinal"),
         tune=lambda *_: (None, ""),
         report=_report,
+        judge=share_right,
     )
 
 

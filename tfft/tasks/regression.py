@@ -22,6 +22,7 @@ def build() -> Task:
         check=undecided("regression"),
         tune=lambda *_: (None, ""),
         report=_report,
+        judge=_judge,
     )
 
 
@@ -58,6 +59,12 @@ def _outputs(facts: Facts, decision: Any) -> Outputs:
         answer=lambda logits: {"score": score(logits)},
         of_examples={"regress": lambda logits: {"outputs": score(logits)}},
     )
+
+
+def _judge(answers: Any, targets: Any, facts: Facts) -> tuple[str, float]:
+    true = (target * facts.scale + facts.mean for target in targets.tolist())
+    apart = [abs(given - number) for given, number in zip(answers["score"], true, strict=True)]
+    return "mae", sum(apart) / len(apart)
 
 
 def _report(logits: Any, targets: Any, facts: Facts, decision: Any, texts: Any, title: str) -> Report:

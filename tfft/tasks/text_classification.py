@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tfft.tasks import Facts, Outputs, Report, Task, likeliest_first
+from tfft.tasks import Facts, Outputs, Report, Task, likeliest_first, share_right
 
 
 def build() -> Task:
@@ -24,6 +24,7 @@ def build() -> Task:
         check=_check,
         tune=_tune,
         report=_report,
+        judge=share_right,
     )
 
 
