@@ -45,6 +45,17 @@ ALLOWED = {
     },
     # Whether a run that goes on has the files, the weights and the libraries that it was begun with.
     "same_run": {"classifier", "config", "fingerprint", "run_folder"},
+    # The end of a training: a model that is read back, and what the config wants to be fitted to it.
+    "answering": {
+        "calibration",
+        "classifier",
+        "config",
+        "finished",
+        "out_of_distribution",
+        "ragged",
+        "run_folder",
+        "tasks",
+    },
     # What is done with a finished run, for which its model is read back.
     "finished": {
         "classifier",
@@ -85,6 +96,7 @@ ALLOWED = {
         "inputs",
         "layer_groups",
         "lora",
+        "out_of_distribution",
         "plugins",
         "preparation",
         "preprocessor",

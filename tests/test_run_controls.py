@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import tfft
 from tests.conftest import write_csv
-from tfft import config, finished, inputs, recipe, run, run_folder
+from tfft import classifier, config, finished, inputs, out_of_distribution, recipe, run, run_folder
 from tfft.errors import DataError, RunError, SettingError
 from tfft.learner import Learner
 from tfft.tasks import Facts
@@ -162,7 +162,7 @@ def test_the_temperature_is_fitted_kept_and_served(toy_config, toy_rows):
     threshold = "threshold={positive: good, metric: accuracy}"
     done = tfft.train(toy_config, ["calibration=temperature", threshold])
     kept = described(done.directory)
-    temperature = kept["calibration"]["temperature"]
+    temperature = kept["temperature"]
     assert temperature > 0
     assert temperature != 1
     assert f"Temperature of the logits, by 20 validation answers: {temperature:.3f}" in (
@@ -170,8 +170,8 @@ def test_the_temperature_is_fitted_kept_and_served(toy_config, toy_rows):
     ).read_text(encoding="utf-8")
     # The same weights without it, whose logits it divides; the threshold is one of what is left.
     restored = {}
-    for name, fitted in (("plain", None), ("calibrated", kept["calibration"])):
-        run_folder.write_json(done.directory / run_folder.DESCRIPTION, {**kept, "calibration": fitted})
+    for name, fitted in (("plain", 1.0), ("calibrated", temperature)):
+        run_folder.write_json(done.directory / run_folder.DESCRIPTION, {**kept, "temperature": fitted})
         restored[name] = finished.restore(done.directory)
     serve = tf.saved_model.load(str(done.export)).signatures["serving_default"]
     texts = tf.constant([text for text, _ in toy_rows[80:]])
@@ -181,14 +181,30 @@ def test_the_temperature_is_fitted_kept_and_served(toy_config, toy_rows):
     np.testing.assert_allclose(found["probabilities"][:, 1], 1 / (1 + np.exp(-margins)), rtol=1e-4)
     is_good = [label == b"good" for label in found["label"].numpy()]
     assert is_good == (margins >= kept["decision"]["margin"]).tolist()
-    # The validation rows are the first of them, and what the others are compared with.
-    assert np.mean(found["ood_score"][:20]) == pytest.approx(0, abs=1e-3)
-    assert np.std(found["ood_score"][:20]) == pytest.approx(1, abs=1e-3)
     assert tfft.evaluate(done.directory) == done.figures["test"]
     validation = done.figures["validation"]
     ids = np.array([label == "good" for _, label in toy_rows[80:100]]).astype(int)
     right = found["probabilities"].numpy()[np.arange(20), ids]
     assert validation["loss"] == pytest.approx(-np.log(right).mean(), rel=1e-4)
+
+
+def test_unlike_texts_are_told_by_every_signature_that_answers(toy_config, toy_rows):
+    done = tfft.train(toy_config, ["out_of_distribution={neighbors: 2, rows: 30}", "head.pooling=mean"])
+    loaded = tf.saved_model.load(str(done.export)).signatures
+    # The validation rows, which the scores are standard deviations of.
+    texts = tf.constant([text for text, _ in toy_rows[80:100]])
+    scores = loaded["serving_default"](text=texts)["ood_score"].numpy()
+    assert np.mean(scores) == pytest.approx(0, abs=1e-3)
+    assert np.std(scores) == pytest.approx(1, abs=1e-3)
+    vectors = loaded["embed"](text=texts)["embedding"].numpy()
+    model = finished.restore(done.directory)
+    np.testing.assert_allclose(model.unlikeness(tf.constant(vectors)), scores, atol=1e-4)
+    tokens = {name: values for name, values in model.preprocessor({"text": texts}).items()}
+    np.testing.assert_allclose(loaded["tokens"](**tokens)["ood_score"], scores, atol=1e-4)
+    assert out_of_distribution.from_bytes(
+        (done.directory / run_folder.DESCRIPTION).with_name(classifier.KNOWN).read_bytes()
+    ).vectors.shape == (30, 8)
+    assert "ood_score" in tfft.predict(done.export, ["a great film"])[0]
 
 
 @pytest.mark.parametrize(

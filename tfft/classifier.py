@@ -9,7 +9,7 @@ import contextlib
 import functools
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from tfft import (
     fingerprint,
     head,
     lora,
+    out_of_distribution,
     plugins,
     preparation,
     preprocessor,
@@ -58,6 +59,7 @@ class Classifier:
         facts: Of the target.
         description: All but vocabulary and weights, ready for JSON.
         reinitialized: Variables of the backbone that were pretrained and are random again.
+        unlikeness: Vectors of the encoder to their out-of-distribution scores; None has none.
     """
 
     preprocessor: preprocessor.Preprocessor
@@ -70,11 +72,13 @@ class Classifier:
     facts: Facts
     description: Mapping[str, Any]
     reinitialized: Sequence[keras.Variable] = ()
+    unlikeness: Callable[[tf.Tensor], tf.Tensor] | None = None
 
     @functools.cached_property
     def signatures(self) -> Signatures:
         """The functions of its export."""
-        return Signatures(self.preprocessor, self.encoder, self.head, self.whole, self.outputs)
+        parts = (self.preprocessor, self.encoder, self.head, self.whole, self.outputs)
+        return Signatures(*parts, self.unlikeness)
 
     @property
     def serve(self) -> tf.types.experimental.ConcreteFunction:
@@ -177,7 +181,7 @@ def from_preset(
         "head": dict(head_settings),
         "task": dict(task),
         "facts": asdict(facts),
-        "calibration": None,
+        "temperature": 1.0,
         "decision": None,
     }
     fresh = _reinitialize(body, architecture, reinitialize_blocks) if reinitialize_blocks else set()
@@ -190,8 +194,12 @@ def from_preset(
     return replace(classifier, reinitialized=random)
 
 
+KNOWN = "known_vectors.safetensors"
+"""Beside a description, where there are any: the vectors that out-of-distribution scores are made by."""
+
+
 def restore(description: Path, weights: Path) -> Classifier:
-    """Return the classifier that a run kept: its description, the tokenizer's files beside it, its weights.
+    """Return the classifier that a run kept: its description, the files beside it, its weights.
 
     Raises:
         RunError: One of them is missing or damaged.
@@ -204,7 +212,11 @@ def restore(description: Path, weights: Path) -> Classifier:
         restored = _assemble(backbone.build(architecture), tokenizer, kept)
         # Keras writes the kernel of a layer with LoRA merged and under its plain name.
         restored.whole.load_weights(weights)
-        return restored
+        known = description.with_name(KNOWN)
+        if not known.exists():
+            return restored
+        unlikeness = out_of_distribution.scoring(out_of_distribution.from_bytes(known.read_bytes()))
+        return replace(restored, unlikeness=unlikeness)
     except (OSError, ValueError, KeyError, TypeError, PresetError) as error:
         raise RunError(
             f"{description.parent} cannot be read: {type(error).__name__}: {error}. "
@@ -346,11 +358,8 @@ def _assemble(body: keras.Model, tokenizer: Any, description: Mapping[str, Any])
     if windows is not None:
         encoder = head.windows(encoder, pooling=windows["pooling"])
     top = head.dense(encoder.output.shape[1:], outputs.size, bias=outputs.bias, **description["head"])
-    if fitted := description["calibration"]:
-        top = calibration.apply(top, fitted)
-        if outputs.energy is not None:
-            answer = calibration.scored(outputs.answer, outputs.energy, fitted)
-            outputs = replace(outputs, answer=answer)
+    if description["temperature"] != 1:
+        top = calibration.apply(top, description["temperature"])
     settings = description["preprocessor"]
     groups = [
         Group(name, depth, layers)

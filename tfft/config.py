@@ -349,6 +349,15 @@ class Threshold(Settings):
     recall of both."""
 
 
+class OutOfDistribution(Settings):
+    """`ood_score`: how far a text is from the training rows, in deviations from validation's mean."""
+
+    neighbors: Annotated[int, Field(ge=1)] = 5
+    """Of the nearest training rows, whose mean distance counts."""
+    rows: Annotated[int, Field(ge=1)] = 1000
+    """Training rows at most that the export holds the vectors of, drawn by the seed."""
+
+
 class Saves(Settings):
     """What a training that is cut off goes on from, bit by bit as if it had never stopped."""
 
@@ -417,8 +426,9 @@ class Config(Settings):
     processes, `tpu` on a TPU, which was never tried."""
     calibration: Literal["temperature"] | None = None
     """`temperature` divides the logits by the number with which validation has the lowest loss, so that
-    probabilities mean what they say, and lets the export tell, for one label or several, how unlike the
-    validation texts a text is (`ood_score`); null leaves the probabilities as training made them."""
+    probabilities mean what they say; null leaves them as training made them."""
+    out_of_distribution: OutOfDistribution | None = None
+    """Let the export tell how unlike the training rows a text is; null tells nothing."""
     threshold: Threshold | None = None
     """Tune the decision between two labels; null answers the likelier one."""
     callbacks: Annotated[list[Callback], AfterValidator(_each_once)] = Field(

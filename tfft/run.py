@@ -17,7 +17,7 @@ import tensorflow as tf
 from rich.console import Group
 
 from tfft import (
-    calibration,
+    answering,
     config,
     cross_validation,
     data_page,
@@ -91,14 +91,14 @@ class Trained:
         task: Of the run.
         tokens: Token ids of each split, of each text.
         targets: Of each split, as the task encodes them.
-        answering: Reads the model back that the folder keeps.
+        read_back: Reads the model back that the folder keeps, with what was fitted to its answers.
         export: Publishes it, and returns the folder of the SavedModel's version.
     """
 
     task: Task
     tokens: Mapping[str, Sequence[Ragged]]
     targets: Mapping[str, np.ndarray]
-    answering: Callable[[], Classifier]
+    read_back: Callable[[], Classifier]
     export: Callable[[], Path]
 
 
@@ -334,6 +334,12 @@ def _check_folds(settings: Config, folds: int) -> None:
             "Set it to null.",
         ),
         (
+            "out_of_distribution",
+            written["out_of_distribution"],
+            "whose models are not served",
+            "Set it to null.",
+        ),
+        (
             "callbacks",
             next((c.name for c in settings.callbacks if c.name == "saved_model_export"), None),
             "whose models are not served",
@@ -366,7 +372,7 @@ def _learn(
     run_folder.tell_trained(directory)
     _meet_if_there(replicas)  # from here on the chief is enough
     # From here on the model is the one that the folder keeps: what is measured is what is served.
-    model = trained.answering()
+    model = trained.read_back()
     figures: dict[str, dict] = {
         split: finished.measure(
             trained.task,
@@ -402,13 +408,7 @@ def _train(
     same_run.check_files(settings, directory)
     replicas.check_same("the data", json.dumps({s: part.source["sha256"] for s, part in rows.items()}))
     task = finished.task_of(settings)
-    if settings.calibration is not None and task.kind == "number":
-        raise SettingError(
-            "calibration",
-            settings.calibration,
-            "must not be set with a task that has no probabilities",
-            fix="Remove it.",
-        )
+    answering.check(settings, task)
     changes = recipe.changes(settings, task)
     facts = task.collect(rows["train"].table["label"])
     targets = {
@@ -447,8 +447,8 @@ def _train(
     run_folder.write_json(directory / "labels.json", facts.labels)
     proof = _proof_rows(rows, model.preprocessor.read.columns)
     run_folder.write_json(directory / run_folder.PROOF_ROWS, proof)
-    answering = functools.partial(
-        _answering, settings, task, tokens["validation"], targets["validation"], directory
+    read_back = functools.partial(
+        answering.read_back, settings, task, tokens, targets["validation"], directory
     )
 
     def export() -> Path:
@@ -458,7 +458,7 @@ def _train(
         key = fingerprint.of_weights(directory / run_folder.WEIGHTS)
         if key not in versions or not Path(versions[key]).is_dir() or Path(versions[key]).parent != base:
             versions.pop(key, None)  # so that the newest is the last
-            versions[key] = str(finished.publish(answering(), base, proof, directory))
+            versions[key] = str(finished.publish(read_back(), base, proof, directory))
             run_folder.write_json(record, versions)
         return Path(versions[key])
 
@@ -481,7 +481,7 @@ def _train(
             saves,
             export,
         )
-    return Trained(task, tokens, targets, answering, export)
+    return Trained(task, tokens, targets, read_back, export)
 
 
 def rates(settings: Config, plot: Path) -> str:
@@ -707,31 +707,6 @@ def _saving(settings: Config, folder: Path) -> fit.Saving:
     if chosen is None:
         return fit.Saving(folder, steps=None, minutes=None, keep=0)
     return fit.Saving(folder, steps=chosen.every_steps, minutes=chosen.every_minutes, keep=chosen.keep)
-
-
-def _answering(
-    settings: Config, task: Task, tokens: Sequence[Ragged], targets: np.ndarray | Ragged, directory: Path
-) -> Classifier:
-    """Return the model that the folder keeps, calibrated and decided on the given rows as the config asks."""
-    model = finished.restore(directory)
-    chosen = settings.threshold
-    if settings.calibration is None and chosen is None:
-        return model
-    # The epoch before may have been published, and what was fitted to it is not for this one.
-    fitted = {**model.description, "calibration": None, "decision": None}
-    run_folder.write_json(directory / run_folder.DESCRIPTION, fitted)
-    model = finished.restore(directory)
-    logits = finished.outputs(model.whole, model, tokens, "calibrating")
-    if settings.calibration is not None:
-        truths = targets.flat if isinstance(targets, Ragged) else targets
-        fitted["calibration"], told = calibration.fit(logits, truths, model.outputs)
-        _log.info(told)
-        logits = logits / np.float32(fitted["calibration"]["temperature"])
-    if chosen is not None:
-        fitted["decision"], told = task.tune(logits, targets, model.facts, chosen.positive, chosen.metric)
-        _log.info(told)
-    run_folder.write_json(directory / run_folder.DESCRIPTION, fitted)
-    return finished.restore(directory)
 
 
 def _proof_rows(rows: Mapping[str, splits.Rows], names: Iterable[str]) -> list[dict[str, str]]:

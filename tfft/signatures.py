@@ -50,6 +50,7 @@ class Signatures:
         head: The vector to logits.
         whole: The inputs to logits, in the layers of the two.
         outputs: What the logits mean.
+        unlikeness: The vector to `ood_score`, float32 `[N]`; None has none.
     """
 
     def __init__(
@@ -59,8 +60,9 @@ class Signatures:
         head: keras.Model,
         whole: keras.Model,
         outputs: Outputs,
+        unlikeness: Callable[[tf.Tensor], tf.Tensor] | None = None,
     ) -> None:
-        self._preprocessor, self._outputs = preprocessor, outputs
+        self._preprocessor, self._outputs, self._unlikeness = preprocessor, outputs, unlikeness
         self._columns = tuple(preprocessor.read.columns)
         self._is_of_words = isinstance(preprocessor, WordPreprocessor)
         shapes = {name: list(tensor.shape) for name, tensor in encoder.input.items()}
@@ -78,13 +80,15 @@ class Signatures:
         def encode(tokens):
             return encoder(tokens, training=False)
 
+        @tf.function(input_signature=[tf.TensorSpec(encoder.output.shape)], autograph=False)
+        def decide(vectors):
+            return head(vectors, training=False)
+
         @tf.function(input_signature=[self._tokens], autograph=False)
         def logits(tokens):
-            if self._is_of_words:
-                return whole(tokens, training=False)
-            return head(encode(tokens), training=False)
+            return whole(tokens, training=False) if self._is_of_words else decide(encode(tokens))
 
-        self._read, self._encode, self._logits = read, encode, logits
+        self._read, self._encode, self._decide, self._logits = read, encode, decide, logits
 
     @functools.cached_property
     def serving_default(self) -> _Function:
@@ -108,15 +112,18 @@ class Signatures:
 
     def _answer(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         if not self._is_of_words:
-            return self._outputs.answer(self._logits(self._read(columns)))
+            return self._answer_tokens(self._read(columns))
         ((name, texts),) = columns.items()
         words = self._preprocessor.split(texts)  # type: ignore[attr-defined]
         tokens = self._preprocessor.pack(*self._preprocessor.tokenize({name: words.texts}))
         return self._outputs.answer(self._logits(tokens), words, texts)
 
     def _answer_tokens(self, tokens: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        answer = self._outputs.of_words or self._outputs.answer
-        return answer(self._logits(tokens))
+        if self._outputs.of_words is not None:
+            return self._outputs.of_words(self._logits(tokens))
+        vectors = self._encode(tokens)
+        answer = self._outputs.answer(self._decide(vectors))
+        return answer if self._unlikeness is None else answer | {"ood_score": self._unlikeness(vectors)}
 
     def _embed(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return {"embedding": tf.cast(self._encode(self._read(columns)), tf.float32)}

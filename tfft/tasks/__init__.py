@@ -42,8 +42,6 @@ class Outputs:
             signature: logits to `classes` (string `[N, labels]`) and `scores` (float32 `[N, labels]`), or
             to `outputs` (float32 `[N]`).
         of_words: Where each word has a tag, logits to what of the answer needs no text.
-        energy: Logits to float32 `[N]`, the lower the more speaks for some label; None where that says
-            nothing.
     """
 
     size: int
@@ -54,7 +52,6 @@ class Outputs:
     bias: Sequence[float] = ()
     of_examples: Mapping[str, Callable[[Any], dict[str, Any]]] = field(default_factory=dict)
     of_words: Callable[[Any], dict[str, Any]] | None = None
-    energy: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True)

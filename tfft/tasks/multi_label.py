@@ -87,9 +87,6 @@ def _outputs(facts: Facts, decision: Any) -> Outputs:
         answer=answer,
         of_examples={"classify": lambda logits: likeliest_first(facts.labels, tf.nn.sigmoid(logits))},
         bias=[math.log(rate / (1 - rate)) for rate in rates],
-        # Of each label and its absence (Wang et al. 2021, "Can Multi-label Classification Networks Know
-        # What They Don't Know?", section 3.2).
-        energy=lambda logits: -tf.reduce_sum(tf.nn.softplus(logits), axis=1),
     )
 
 

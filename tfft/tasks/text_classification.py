@@ -85,7 +85,6 @@ def _outputs(facts: Facts, decision: Any) -> Outputs:
         modes={"accuracy": "max", "f1_macro": "max", "loss": "min"},
         answer=answer,
         of_examples={"classify": lambda logits: likeliest_first(labels, tf.nn.softmax(logits))},
-        energy=lambda logits: -tf.reduce_logsumexp(logits, axis=1),
     )
 
 
