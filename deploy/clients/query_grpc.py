@@ -1,8 +1,10 @@
 """Ask a served model over gRPC, and print a line of JSON for each text.
 
-pip install tensorflow-serving-api
-python deploy/clients/query_grpc.py 127.0.0.1:8500 "Where is my parcel?" "Thank you!"
-python deploy/clients/query_grpc.py 127.0.0.1:8500 --label stable "Where is my parcel?"
+    pip install tensorflow-serving-api
+    python deploy/clients/query_grpc.py 127.0.0.1:8500 "Where is my parcel?" "Thank you!"
+    python deploy/clients/query_grpc.py 127.0.0.1:8500 --label stable "Where is my parcel?"
+
+Exit codes: 1 where the server cannot be reached or refuses, 2 for a wrong call.
 """
 
 import argparse

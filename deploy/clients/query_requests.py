@@ -1,7 +1,9 @@
 """Ask a served model with Python's requests, and print a line of JSON for each text.
 
-pip install requests
-python deploy/clients/query_requests.py http://127.0.0.1:8501/v1/models/model "Where is my parcel?"
+    pip install requests
+    python deploy/clients/query_requests.py http://127.0.0.1:8501/v1/models/model "Where is my parcel?"
+
+Exit codes: 1 where the server cannot be reached or refuses, 2 for a wrong call.
 """
 
 import json
