@@ -258,3 +258,19 @@ def test_a_wrong_service_is_found(old, new):
     assert old in text
     with pytest.raises(ValueError, match="services"):
         compose(text.replace(old, new))
+
+
+# The page.
+
+
+def test_the_page_names_files_targets_and_services_that_there_are(stages):
+    page = (ROOT / "docs" / "deployment.md").read_text()
+    files = {*re.findall(r"\b(?:deploy|tests|docs)/[\w./-]*\w", page)}
+    assert {"deploy/serve.yaml", "deploy/clients/query.js"} <= files
+    assert {file for file in files if not (ROOT / file).exists()} == set()
+    assert {*re.findall(r"--target (\S+)", page)} <= stages.keys()
+    services = compose((ROOT / "compose.yaml").read_text())
+    assert {*re.findall(r"compose run --rm (\S+)", page)} <= services.keys()
+    assert {*re.findall(r"\btfft:([\w-]+)", page)} <= services.keys()
+    variables = {*re.findall(r"\b(TFFT_\w+)=", page)}
+    assert variables <= {*re.findall(r"\$\{(\w+)", (ROOT / "compose.yaml").read_text())}
