@@ -103,6 +103,12 @@ def test_a_version_that_moves_alone_is_found(path, old, new, message):
     assert any(line.startswith(message) for line in found)
 
 
+def test_a_server_that_tfft_serve_starts_alone_is_found(monkeypatch):
+    monkeypatch.setattr(tensorflow_serving, "image", lambda: "tensorflow/serving:2.22.0")
+    (found,) = disagreements(texts())
+    assert found == "Dockerfile: 2.21.0, and `tfft serve` starts tensorflow/serving:2.22.0"
+
+
 # The Dockerfile.
 
 
