@@ -22,10 +22,13 @@ from kubernetes import client as kubernetes_client
 DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
 MANIFESTS = sorted(file.name for file in DEPLOY.glob("*.yaml"))
 KINDS = {
+    ("v1", "ConfigMap"): "V1ConfigMap",
     ("v1", "PersistentVolumeClaim"): "V1PersistentVolumeClaim",
     ("v1", "Service"): "V1Service",
+    ("apps/v1", "Deployment"): "V1Deployment",
     ("batch/v1", "Job"): "V1Job",
     ("kubeflow.org/v1", "TFJob"): "KubeflowOrgV1TFJob",
+    ("policy/v1", "PodDisruptionBudget"): "V1PodDisruptionBudget",
 }
 ENUMERATIONS = {
     ("KubeflowOrgV1ReplicaSpec", "restartPolicy"): {"Always", "OnFailure", "Never", "ExitCode"},
@@ -34,7 +37,9 @@ ENUMERATIONS = {
     ("V1Capabilities", "drop"): {"ALL"},
     ("V1Container", "imagePullPolicy"): {"Always", "IfNotPresent", "Never"},
     ("V1ContainerPort", "protocol"): {"TCP", "UDP", "SCTP"},
+    ("V1DeploymentStrategy", "type"): {"Recreate", "RollingUpdate"},
     ("V1EmptyDirVolumeSource", "medium"): {"", "Memory"},
+    ("V1HTTPGetAction", "scheme"): {"HTTP", "HTTPS"},
     ("V1JobSpec", "completionMode"): {"Indexed", "NonIndexed"},
     ("V1JobSpec", "podReplacementPolicy"): {"TerminatingOrFailed", "Failed"},
     ("V1PersistentVolumeClaimSpec", "accessModes"): {
@@ -153,12 +158,12 @@ def only(name, kind):
 def templates(document):
     if document["kind"] == "TFJob":
         return [replica["template"] for replica in document["spec"]["tfReplicaSpecs"].values()]
-    return [document["spec"]["template"]] if document["kind"] == "Job" else []
+    return [document["spec"]["template"]] if document["kind"] in ("Deployment", "Job") else []
 
 
 @pytest.mark.parametrize("name", MANIFESTS)
 def test_a_manifest_has_no_fault(name):
-    assert MANIFESTS == ["job.yaml", "single.yaml", "tfjob.yaml", "volume.yaml"]
+    assert MANIFESTS == ["canary.yaml", "job.yaml", "serve.yaml", "single.yaml", "tfjob.yaml", "volume.yaml"]
     assert [document_faults(document) for document in read(name)] == [[] for _ in read(name)]
 
 
@@ -173,6 +178,9 @@ CHANGES = [
     ("job.yaml", "Job", (*CONTAINER, "volumeMount"), [], "no such key"),
     ("job.yaml", "Service", ("spec", "ports", 0, "containerPort"), 2222, "no such key"),
     ("tfjob.yaml", "TFJob", ("spec", "cleanPodPolicy"), "Running", "no such key"),
+    ("serve.yaml", "Deployment", (*CONTAINER, "readinessprobe"), {}, "no such key"),
+    ("serve.yaml", "Deployment", (*CONTAINER, "startupProbe", "httpGet", "url"), "/", "no such key"),
+    ("serve.yaml", "PodDisruptionBudget", ("spec", "minavailable"), 1, "no such key"),
     ("tfjob.yaml", "TFJob", (*CHIEF, "template", "spec", "nodeselector"), {}, "no such key"),
     ("volume.yaml", "PersistentVolumeClaim", ("spec", "accessMode"), "ReadWriteMany", "no such key"),
     # A type: a number for a text, a text for a number, a bool for a number, a mapping for a list.
@@ -188,6 +196,8 @@ CHANGES = [
     ("job.yaml", "Service", ("spec", "ports", 0, "targetPort"), 2.5, "a number or a text is expected"),
     ("tfjob.yaml", "TFJob", ("spec", "runPolicy", "backoffLimit"), 1.5, "int is expected"),
     ("tfjob.yaml", "TFJob", (*CHIEF, "replicas"), None, "int is expected"),
+    ("serve.yaml", "Deployment", (*CONTAINER, "readinessProbe", "exec", "command"), "bash", "a list is"),
+    ("serve.yaml", "ConfigMap", ("data", "models.config"), {}, "str is expected"),
     # A value that no one knows.
     ("job.yaml", "Job", ("spec", "completionMode"), "indexed", "is none of"),
     ("job.yaml", "Job", (*POD, "restartPolicy"), "ExitCode", "is none of"),
@@ -196,12 +206,15 @@ CHANGES = [
     ("tfjob.yaml", "TFJob", (*CHIEF, "restartPolicy"), "Retry", "is none of"),
     ("tfjob.yaml", "TFJob", ("spec", "runPolicy", "cleanPodPolicy"), "Finished", "is none of"),
     ("tfjob.yaml", "TFJob", ("spec", "tfReplicaSpecs", "worker"), {}, "none of"),
+    ("serve.yaml", "Deployment", ("spec", "strategy", "type"), "Rolling", "is none of"),
     ("volume.yaml", "PersistentVolumeClaim", ("spec", "accessModes", 0), "ReadWriteAll", "is none of"),
     # What is required.
     ("job.yaml", "Job", ("spec", "template"), ..., "is missing"),
     ("job.yaml", "Job", (*POD, "containers"), ..., "is missing"),
     ("job.yaml", "Job", (*CONTAINER, "name"), ..., "is missing"),
     ("job.yaml", "Job", (*RULES, 2, "onExitCodes", "operator"), ..., "is missing"),
+    ("serve.yaml", "Deployment", ("spec", "selector"), ..., "is missing"),
+    ("serve.yaml", "Deployment", (*CONTAINER, "startupProbe", "httpGet", "port"), ..., "is missing"),
     ("job.yaml", "Service", ("spec", "ports", 0, "port"), ..., "is missing"),
     ("job.yaml", "Service", ("metadata", "name"), ..., "is missing"),
     ("tfjob.yaml", "TFJob", ("spec", "tfReplicaSpecs"), ..., "is missing"),
