@@ -45,7 +45,7 @@ BATCH = 32
 _WARM = (1, 8)
 """Rows of the requests that a server warms up with; the largest batch would take it long."""
 
-_GOLDEN = 100
+_GOLDEN = 200
 _GOLDEN_OF_OTHERS = 4
 """Requests that are kept with their answers, of all signatures and of each but the first."""
 
