@@ -33,6 +33,7 @@ from scale import make_preset, make_rows
 from tfft import fingerprint
 
 ROWS, EPOCHS, BATCH = 480, 8, 16
+EPOCHS_OF_WORKERS = 3  # which take longer to start than to train
 PATIENCE = 600  # seconds for one process
 FAULTS = (
     "kill -9", "SIGTERM", "Ctrl-C", "newest save truncated", "newest save with a bit flipped",
@@ -55,7 +56,7 @@ class Outcome:
     lost: list[str] = field(default_factory=list)
 
 
-def write(folder: Path) -> Path:
+def write(folder: Path, epochs: int) -> Path:
     """Write rows and a config; return the config."""
     make_rows(folder / "rows.csv", make_preset(folder / "bert"), ROWS)
     config = {
@@ -63,7 +64,7 @@ def write(folder: Path) -> Path:
         "backbone": {"preset": str(folder / "bert"), "sequence_length": 16},
         "augmentations": ["word_deletion"],
         "optimizer": {"learning_rate": 1e-3},
-        "training": {"epochs": EPOCHS, "batch_size": BATCH},
+        "training": {"epochs": epochs, "batch_size": BATCH},
         "saves": {"every_steps": 4},
         "callbacks": ["early_stopping", "ema", "nan_guard", "json_lines"],
     }
@@ -205,7 +206,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         small = tmpfs(folder / "small")
-        config = write(folder)
+        config = write(folder, EPOCHS if workers == 1 else EPOCHS_OF_WORKERS)
         if start(workers, config, "--set", f"run.directory={folder / 'whole'}").wait(PATIENCE):
             raise SystemExit("the training that is left alone fails")
         wanted = end(folder / "whole")
