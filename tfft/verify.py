@@ -82,7 +82,8 @@ def live(
         model = replace(model, version=int(version.name))
     about = manifest.read(version)
     kept = about["signatures"]
-    requests, expected = zip(*golden.read(version), strict=True)
+    pairs = golden.read(version)
+    requests, expected = [request for request, _ in pairs], [outputs for _, outputs in pairs]
     client.signature(model)  # who is not there at all fails no check
     served, problems = {}, []
     for name in kept:
@@ -207,12 +208,12 @@ def _measured(
     if labelled is None:
         return []
     split, judge, name = labelled.split, labelled.judge, "figure"
+    if judge is None:
+        raise RunError("--run: the answers of this task cannot be compared with its rows. Leave it out.")
     if kept.get("data", {}).get(split, {}).get("sha256") != labelled.sha256:
         return [Check(name, False, f"the {split} rows are not those that the export was measured on")]
     if not (figures := kept.get("figures", {}).get(split)):
         return [Check(name, False, f"the export reports no figures of the {split} rows")]
-    if judge is None:
-        raise RunError("--run: the answers of this task cannot be compared with its rows. Leave it out.")
     count = len(next(iter(labelled.columns.values())))
     requests = [
         {
@@ -221,7 +222,10 @@ def _measured(
         }
         for start in range(0, count, _ROWS)
     ]
-    answers = ask(requests)
+    try:
+        answers = ask(requests)
+    except RunError as error:
+        return [Check(name, False, str(error))]
     if refused := [answer for answer in answers if isinstance(answer, str)]:
         return [Check(name, False, _listed(refused))]
     outputs = {key: [row for answer in answers for row in answer[key]] for key in answers[0]}  # type: ignore
