@@ -111,7 +111,7 @@ class MeanPooling(keras.layers.Layer):
     """
 
     def call(self, tokens, padding_mask):
-        weights = ops.cast(padding_mask, tokens.dtype)[:, :, None]
+        weights = ops.expand_dims(ops.cast(padding_mask, tokens.dtype), -1)
         return ops.sum(tokens * weights, axis=1) / ops.sum(weights, axis=1)
 
 
