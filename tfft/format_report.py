@@ -88,7 +88,7 @@ def _row(outcome: Outcome) -> list[str]:
     figures = outcome.figures
     if figures is None:
         return [outcome.name, outcome.takes, *["-"] * (len(_HEADINGS) - 2)]
-    times = [f"{time['p50']:.1f} / {time['p99']:.1f}" for time in figures.milliseconds.values()]
+    times = [f"{_short(time['p50'])} / {_short(time['p99'])}" for time in figures.milliseconds.values()]
     return [
         outcome.name,
         outcome.takes,
@@ -99,3 +99,7 @@ def _row(outcome: Outcome) -> list[str]:
         "-" if figures.same is None else f"{figures.same:.1%}",
         f"{outcome.difference:.1e}",
     ]
+
+
+def _short(milliseconds: float) -> str:
+    return f"{milliseconds:.1f}" if milliseconds < 100 else f"{milliseconds:.0f}"

@@ -33,18 +33,20 @@ def _write(function: Any, variables: Sequence[Any], path: Path) -> None:
     import onnx
     import tensorflow as tf
     import tf2onnx
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     size = sum(variable.dtype.size * variable.shape.num_elements() for variable in variables)
     if size > _LARGEST:
         raise RunError(f"The model has {size:,} bytes of weights; one file of ONNX holds {_LARGEST:,}.")
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it cannot do is told below
-    specs = sorted(function.structured_input_signature[1].items())
-    names = [name for name, _ in specs]
-    signature = [tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in specs]
+    # What the function holds besides variables, as names of labels, would be taken for more inputs.
+    frozen = convert_variables_to_constants_v2(function)
+    signature = [tf.TensorSpec(tensor.shape, tensor.dtype, _name(tensor)) for tensor in frozen.inputs]
+    outputs = sorted(function.structured_outputs)
 
     @tf.function(input_signature=signature, autograph=False)
     def tokens(*tensors):
-        return function(**dict(zip(names, tensors, strict=True)))
+        return dict(zip(outputs, frozen(*tensors), strict=True))
 
     try:
         model, _ = tf2onnx.convert.from_function(
@@ -56,7 +58,17 @@ def _write(function: Any, variables: Sequence[Any], path: Path) -> None:
     kinds = {node.op_type for node in model.graph.node if node.domain in ("", "ai.onnx")}
     if unknown := sorted(kind for kind in kinds if not onnx.defs.has(kind)):
         raise RunError(f"The model cannot be converted: tf2onnx does not know {', '.join(unknown)}.")
+    # In TensorFlow a size of 0 is none at all, as of a text without words; in ONNX it is that of the input,
+    # unless this is set. Sizes that are constant are tf2onnx's own.
+    constant = {tensor.name for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Reshape" and node.input[1] not in constant:
+            node.attribute.append(onnx.helper.make_attribute("allowzero", 1))
     path.write_bytes(model.SerializeToString())
+
+
+def _name(tensor: Any) -> str:
+    return tensor.name.partition(":")[0]
 
 
 def _erfc(graph: Any, node: Any, name: str, arguments: Any) -> None:
