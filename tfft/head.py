@@ -87,8 +87,8 @@ class WordPlaces(keras.layers.Layer):
     """Vectors at places: `[N, tokens, width]` and `[N, words]` to `[N, words, width]`, zeros for place -1."""
 
     def call(self, tokens, places):
-        found = ops.take_along_axis(tokens, ops.expand_dims(ops.maximum(places, 0), -1), axis=1)
-        return found * ops.expand_dims(ops.cast(places >= 0, found.dtype), -1)
+        found = ops.take_along_axis(tokens, ops.maximum(places, 0)[:, :, None], axis=1)
+        return found * ops.cast(places >= 0, found.dtype)[:, :, None]
 
 
 class LastPooling(keras.layers.Layer):
@@ -111,7 +111,7 @@ class MeanPooling(keras.layers.Layer):
     """
 
     def call(self, tokens, padding_mask):
-        weights = ops.expand_dims(ops.cast(padding_mask, tokens.dtype), -1)
+        weights = ops.cast(padding_mask, tokens.dtype)[:, :, None]
         return ops.sum(tokens * weights, axis=1) / ops.sum(weights, axis=1)
 
 
@@ -119,7 +119,7 @@ class MaxPooling(keras.layers.Layer):
     """Maximum of the real tokens' vectors: `[N, tokens, width]` and `[N, tokens]` to `[N, width]`."""
 
     def call(self, tokens, padding_mask):
-        is_real = ops.expand_dims(ops.cast(padding_mask, "bool"), -1)
+        is_real = ops.cast(padding_mask, "bool")[:, :, None]
         return ops.max(ops.where(is_real, tokens, -float("inf")), axis=1)
 
 
@@ -187,4 +187,4 @@ class Seen(keras.layers.Layer):
     """Logits `[N, words, tags]`, zeros where the place, `[N, words]`, is -1."""
 
     def call(self, logits, places):
-        return ops.where(ops.expand_dims(places, -1) >= 0, logits, 0.0)
+        return ops.where(places[:, :, None] >= 0, logits, 0.0)

@@ -124,9 +124,35 @@ def test_onnx_names_the_operations_that_it_lacks(tmp_path):
     assert not [*tmp_path.iterdir()]
 
 
-def test_onnx_refuses_what_its_file_cannot_hold(tmp_path):
+@pytest.mark.parametrize("name", ["litert", "onnx"])
+def test_a_model_that_one_file_cannot_hold(name, tmp_path):
     class Huge:
         dtype, shape = tf.float32, tf.TensorShape([2**15, 2**15])
 
-    with pytest.raises(RunError, match="has 4,294,967,296 bytes of weights; one file of ONNX holds"):
-        onnx_format.build().write(None, [Huge()], tmp_path / "x.onnx")
+    with pytest.raises(RunError, match="has 4,294,967,296 bytes of weights; a file of this format holds"):
+        plugins.load("formats", name)().write(None, [Huge()], tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("added", "expected"),
+    [
+        (lambda x: x[:, None], (2, 1, 3)),
+        (lambda x: x[None, :, None, :, None], (1, 2, 1, 3, 1)),
+        (lambda x: x[..., None], (2, 3, 1)),
+        (lambda x: x[None, ..., None, :, None], (1, 2, 1, 3, 1)),
+        (lambda x: x[:1, None, ::2], (1, 1, 2)),  # more than axes: left as it is
+    ],
+)
+def test_axes_are_added_as_a_slice_adds_them(added, expected):
+    @tf.function(autograph=False)
+    def widen(**taken):
+        return {"y": added(taken["x"])}
+
+    function = widen.get_concrete_function(x=tf.TensorSpec([None, None], tf.float32, "x"))
+    frozen = _litert._frozen(function)
+    x = tf.constant([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    assert frozen(x=x)["y"].shape == expected
+    np.testing.assert_array_equal(frozen(x=x)["y"], added(x))
+    left = [node for node in frozen.graph.as_graph_def().library.function for node in node.node_def]
+    slices = [node for node in left if node.op == "StridedSlice" and node.attr["new_axis_mask"].i]
+    assert len(slices) == (expected == (1, 1, 2))

@@ -1,9 +1,11 @@
 """Formats: each file is one that a finished run's model can be turned into besides its export in float32."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tfft.errors import RunError
 
 Ask = Callable[[Mapping[str, Any]], dict[str, Any]]
 """Named arrays of a request to the named arrays of its answer."""
@@ -55,3 +57,17 @@ class OfTokens(Format):
     packages: Mapping[str, str]
     write: Callable[[Any, list[Any], Path], None]
     load: Callable[[Path], Ask]
+
+
+_LARGEST = 2**31 - 1  # bytes of a protocol buffer, as of a FlatBuffer
+
+
+def check_size(variables: Sequence[Any]) -> None:
+    """Refuse a model that is larger than one file of these formats may be.
+
+    Raises:
+        RunError: It is.
+    """
+    size = sum(variable.dtype.size * variable.shape.num_elements() for variable in variables)
+    if size > _LARGEST:
+        raise RunError(f"The model has {size:,} bytes of weights; a file of this format holds {_LARGEST:,}.")

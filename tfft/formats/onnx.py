@@ -6,13 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from tfft.errors import RunError
-from tfft.formats import OfTokens, _runtimes
+from tfft.formats import OfTokens, _runtimes, check_size
 
 _OPSET = 18
 """Version of the operations; the newest that tf2onnx writes."""
-
-_LARGEST = 2**31 - 1
-"""Bytes of a protocol buffer, which the file is."""
 
 
 def build() -> OfTokens:
@@ -35,9 +32,7 @@ def _write(function: Any, variables: Sequence[Any], path: Path) -> None:
     import tf2onnx
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    size = sum(variable.dtype.size * variable.shape.num_elements() for variable in variables)
-    if size > _LARGEST:
-        raise RunError(f"The model has {size:,} bytes of weights; one file of ONNX holds {_LARGEST:,}.")
+    check_size(variables)
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it cannot do is told below
     # What the function holds besides variables, as names of labels, would be taken for more inputs.
     frozen = convert_variables_to_constants_v2(function)
