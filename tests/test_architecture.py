@@ -9,8 +9,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "tfft"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 STEPS = {file.stem for file in PACKAGE.glob("[a-z]*.py")} - {"run", "setting_problems", "yaml_file"} | {
-    "augmentations", "callbacks", "losses", "preparation", "regularizers", "sources", "splitters", "tasks",
-    "unfreezing",
+    "augmentations", "callbacks", "losses", "preparation", "regularizers", "sources", "splitters",
+    "tasks", "unfreezing",
 }  # fmt: skip
 
 # What a file may import from tfft besides errors, each with its reason.
@@ -156,6 +156,27 @@ ALLOWED = {
         "serving",
         "warmup",
     },
+    # It writes each format, asks it as an export is asked, and compares it with that.
+    "conversion": {
+        "classifier",
+        "clean_process",
+        "config",
+        "finished",
+        "fingerprint",
+        "format_figures",
+        "format_report",
+        "formats",
+        "golden",
+        "parity",
+        "plugins",
+        "reload_probe",
+        "run_folder",
+        "saved_model",
+        "signatures",
+    },
+    # The rows of a run as its formats are asked for them.
+    "format_figures": {"classifier", "dataset", "finished", "formats", "tasks"},
+    "format_report": {"format_figures"},
     # A file is known by its hash.
     "manifest": {"fingerprint"},
     # It fits what the loss of a task's outputs says.
@@ -189,9 +210,11 @@ ALLOWED_IN_FOLDERS = {
         "",
         "cli",
         "config",
+        "conversion",
         "finished",
         "first_config",
         "first_look",
+        "format_report",
         "interruption",
         "launch",
         "plugins",
@@ -229,6 +252,8 @@ ALLOWED_IN_FOLDERS = {
     # What a plug-in is given or gives back is declared by its family's __init__.
     "augmentations": {"augmentations"},
     "callbacks": {"callbacks", "weight_average"},
+    # What asks a file is a program of its own, too; two formats are files of one kind.
+    "formats": {"formats", "formats._litert", "formats._runtimes"},
     "losses": {"losses"},
     "optimizers": {"optimizers"},
     "preparation": {"preparation"},

@@ -70,7 +70,7 @@ def kill_at(monkeypatch, owner, name, number):
     ("owner", "name", "number"),
     [
         (fit.saves.os, "fsync", 5), (fit.Loop, "_validate", 2), (run.finished, "measure", 2),
-        (saved_model, "_publish", 1),
+        (saved_model, "publish", 1),
     ],
     ids=["inside a save", "validation", "evaluation", "inside an export"],
 )  # fmt: skip

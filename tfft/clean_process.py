@@ -10,6 +10,7 @@ from typing import Any
 
 from tfft.errors import RunError
 
+_PROBE = Path(__file__).with_name("reload_probe.py")
 _SHOWN = 2000  # characters of an error
 
 
@@ -27,13 +28,28 @@ def answers(directory: Path, requests: Sequence[Mapping[str, Any]]) -> list[dict
     Raises:
         RunError: The export cannot be loaded.
     """
+    return answers_by(_PROBE, [str(directory.absolute())], directory, requests)
+
+
+def answers_by(
+    program: Path, arguments: Sequence[str], directory: Path, requests: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any] | str]:
+    """Return what another program answers to requests, as `answers` does.
+
+    Args:
+        program: Python that reads requests as JSON, and writes answers.
+        arguments: Of the program.
+        directory: Where it runs: that of what it loads.
+        requests: As the program takes them.
+
+    Raises:
+        RunError: It came to no answers.
+    """
     # Given as text and run in the export's own folder, the program sees neither tfft's files as
     # modules nor the user's; what is installed it sees, for the user alone or for all.
-    probe = Path(__file__).with_name("reload_probe.py").read_text(encoding="utf-8")
-    directory = directory.absolute()
     done = subprocess.run(
-        [sys.executable, "-E", "-c", probe, str(directory)],
-        cwd=directory,
+        [sys.executable, "-E", "-c", program.read_text(encoding="utf-8"), *arguments],
+        cwd=directory.absolute(),
         input=json.dumps(requests),
         capture_output=True,
         text=True,

@@ -83,7 +83,7 @@ def labelled(directory: Path) -> Labelled:
     """Return the test rows of a run or, where there are none, its validation rows."""
     directory = run_folder.existing(directory)
     settings = config.restore(directory / "config.yaml")
-    name, part = _split(settings, directory, None)
+    name, part = split_of(settings, directory, None)
     task, facts = task_of(settings), restore(directory).facts
     columns = {column: [*part.table[column].to_pylist()] for column in inputs_of(settings).columns}
     judge = task.judge
@@ -112,15 +112,25 @@ def evaluate(directory: Path, *, split: str | None = None, file: Path | None = N
         table, name = _read(settings, [str(file)]).table, f"input-{Path(file).stem}"
         where = str(file)
     else:
-        name, part = _split(settings, directory, split)
+        name, part = split_of(settings, directory, split)
         table, where = part.table, f"data.{name}"
     model, task = restore(directory), task_of(settings)
     targets = task.encode(table["label"], model.facts, where)
     return measure(task, model, table, tokenize(model, table), targets, name, directory)
 
 
-def _split(settings: Config, directory: Path, split: str | None) -> tuple[str, splits.Rows]:
-    """Return a split of a run and its name: the one asked for, else test, else validation."""
+def split_of(settings: Config, directory: Path, split: str | None) -> tuple[str, splits.Rows]:
+    """Return the name and the rows of one of a run's splits, which are those that it had.
+
+    Args:
+        settings: Of the run.
+        directory: The run's folder.
+        split: As in `evaluate`.
+
+    Raises:
+        SettingError: The run has no such split.
+        DataError: Its rows have changed.
+    """
     rows = read_splits(settings)
     name = split or ("test" if "test" in rows else "validation")
     if name not in rows:
@@ -458,22 +468,7 @@ def publish(
         rows: A text for each column.
         directory: The run's folder, whose config, data and figures the export tells of; None tells nothing.
     """
-    about = _about(model) | ({} if directory is None else _about_run(directory))
-    facts = {
-        "task": about["task"],
-        "columns": [*model.preprocessor.read.columns],
-        "sequence_length": about["sequence_length"],
-        "versions": [f"{name} {version}" for name, version in about["packages"].items()],
-    } | ({"labels": about["labels"]} if about["labels"] else {})
-    version, proof = saved_model.write(
-        model.serve,
-        model.whole,
-        model.preprocessor,
-        base,
-        rows,
-        others=model.signatures.others(facts),
-        about=about,
-    )
+    version, proof = write(model, base, rows, {} if directory is None else about_run(directory))
     _log.info(
         f"Exported {version} ({proof['bytes'] / 1e6:.1f} MB); a clean process gave the same answers to "
         f"{proof['texts_compared']} texts, numbers within {proof['largest_difference']:.1e}"
@@ -486,6 +481,38 @@ def publish(
     return version
 
 
+def write(
+    model: Classifier, base: Path, rows: Sequence[Mapping[str, str]], about: Mapping[str, Any]
+) -> tuple[Path, dict[str, Any]]:
+    """Write a model as the next version below `base`, with all its signatures, and say nothing of it.
+
+    Args:
+        model: What answers.
+        base: Folder of the numbered versions.
+        rows: A text for each column, to prove it on.
+        about: What the manifest tells besides what the model itself tells.
+
+    Returns:
+        As `saved_model.write`.
+    """
+    about = {**_about(model), **about}
+    facts = {
+        "task": about["task"],
+        "columns": [*model.preprocessor.read.columns],
+        "sequence_length": about["sequence_length"],
+        "versions": [f"{name} {version}" for name, version in about["packages"].items()],
+    } | ({"labels": about["labels"]} if about["labels"] else {})
+    return saved_model.write(
+        model.serve,
+        model.whole,
+        model.preprocessor,
+        base,
+        rows,
+        others=model.signatures.others(facts),
+        about=about,
+    )
+
+
 def _about(model: Classifier) -> dict[str, Any]:
     return {
         "task": model.description["task"]["name"],
@@ -496,7 +523,7 @@ def _about(model: Classifier) -> dict[str, Any]:
     }
 
 
-def _about_run(directory: Path) -> dict[str, Any]:
+def about_run(directory: Path) -> dict[str, Any]:
     """Return what an export tells of its run; figures are there when the training is done."""
     data = run_folder.read_json(directory / "data.json")
     kept = {split: directory / "evaluation" / f"{split}.json" for split in ("train", "validation", "test")}

@@ -23,6 +23,7 @@ from pydantic_core import PydanticCustomError
 FUNCTIONS = {
     "augmentations": "build",
     "callbacks": "build",
+    "formats": "build",
     "losses": "build",
     "optimizers": "build",
     "preparation": "build",

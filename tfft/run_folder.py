@@ -9,7 +9,8 @@ layers.json        the table of layers, parameters and learning rates
 model/             description.json, best.weights.h5, proof_rows.json, and the tokenizer's files:
                    vocabulary.txt, or vocab.json and merges.txt, or vocabulary.spm
 history.csv        one line an epoch
-evaluation/        figures and wrong rows of each split
+evaluation/        figures and wrong rows of each split; formats.json, formats.md of the formats
+formats/           numbered versions of the model in other formats, each in a folder of its name
 tensorboard/       event files, if the config asks for them
 export/            numbered SavedModels
 models.config, batching_parameters.txt, monitoring.config

@@ -118,7 +118,7 @@ def write(
         card = model_card.text(about, manifest.signatures(manifest.graph(version)))
         (version / model_card.FILE).write_text(card, encoding="utf-8")
         manifest.write(version, {"proof": proof, **about})
-        return _publish(version, base), proof
+        return publish(version, base), proof
     finally:
         shutil.rmtree(temporary)
 
@@ -247,7 +247,7 @@ def _write_json(path: Path, content: object) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _publish(directory: Path, base: Path) -> Path:
+def publish(directory: Path, base: Path) -> Path:
     """Give the folder the next free number; the rename is what a watching server sees."""
     taken = [int(path.name) for path in base.iterdir() if path.name.isdecimal()]
     number = max(taken, default=0) + 1

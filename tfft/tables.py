@@ -58,6 +58,16 @@ def checks(made: Sequence[Any]) -> Table:
     return table
 
 
+def figures(headings: Sequence[str], rows: Sequence[Sequence[str]], names: int) -> Table:
+    """Return a table of figures whose first columns are `names` of what they are of."""
+    table = Table()
+    for place, heading in enumerate(headings):
+        table.add_column(Text(heading), justify="left" if place < names else "right")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
 def text(table: Table) -> str:
     """Return a table as lines of text."""
     stream = io.StringIO()

@@ -55,7 +55,7 @@ def _outputs(facts: Facts, decision: Any) -> Outputs:
 
     from tfft.micro_f1 import MicroF1
 
-    names = tf.constant([*facts.labels])
+    names = tf.constant([*facts.labels, ""])
     # A label that all rows have would begin, and stay, at infinity.
     rates = [min(rate, 0.999) for rate in facts.rates]
     lowest = tf.constant(decision or [0.0] * len(facts.labels), tf.float32)  # margins: logits
@@ -74,7 +74,8 @@ def _outputs(facts: Facts, decision: Any) -> Outputs:
         order = tf.argsort(tf.where(is_answered, logits, -float("inf")), direction="DESCENDING", stable=True)
         is_answered = tf.gather(is_answered, order, batch_dims=1)
         return {
-            "labels": tf.where(is_answered, tf.gather(names, order), ""),
+            # Numbers are chosen, not names: LiteRT chooses between no others.
+            "labels": tf.gather(names, tf.where(is_answered, order, len(facts.labels))),
             "scores": tf.where(is_answered, tf.gather(probabilities, order, batch_dims=1), 0.0),
             "probabilities": probabilities,
         }

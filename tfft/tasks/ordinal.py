@@ -88,7 +88,11 @@ def _outputs(facts: Facts, decision: Any) -> Outputs:
         return tf.stack(falling, axis=1)
 
     def answered(logits: Any) -> Any:
-        return tf.reduce_sum(tf.math.cumprod(tf.cast(logits >= 0, tf.int32), axis=1), axis=1)
+        is_above = tf.cast(logits >= 0, tf.int32)
+        passed = [is_above[:, 0]]
+        for step in range(1, steps):  # not by a cumulative product, which LiteRT does not have
+            passed.append(passed[-1] * is_above[:, step])
+        return tf.reduce_sum(tf.stack(passed, axis=1), axis=1)
 
     def of_each(passed: Any) -> Any:
         """Return the probability of each label, `[N, labels]`, from that of being above each step."""

@@ -1,0 +1,19 @@
+"""A `.tflite` file in float32, for LiteRT on phones and other devices."""
+
+from functools import partial
+
+from tfft.formats import OfTokens, _litert, _runtimes
+
+
+def build() -> OfTokens:
+    """One file for any number of rows and tokens."""
+    return OfTokens(
+        tolerance=1e-5,
+        agreement=1.0,
+        lost=_litert.LOST,
+        file="model.tflite",
+        runtime="litert",
+        packages=_litert.PACKAGES,
+        write=partial(_litert.write, is_quantized=False),
+        load=_runtimes.litert,
+    )
