@@ -12,7 +12,6 @@ import tensorflow as tf
 from tfft import finished, plugins
 from tfft.errors import RunError
 from tfft.formats import OfText, OfTokens, _litert, _runtimes
-from tfft.formats import onnx as onnx_format
 
 NAMES = plugins.names("formats")
 TEXTS = ["good film", "the plot was very awful and poor , not watchable", ""]
@@ -102,25 +101,17 @@ def test_runtimes_are_asked_in_a_process_without_tensorflow(model, tmp_path):
     assert "Error: " in answers, "a request that cannot be answered stands beside those that can"
 
 
-def test_litert_names_the_operations_that_it_lacks(tmp_path):
-    @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, "x")])
-    def spectrum(x):
-        return {"y": tf.math.real(tf.signal.fft(tf.complex(x, x)))}
-
-    function = spectrum.get_concrete_function()
-    with pytest.raises(RunError, match=r"cannot be converted: LiteRT does not have .*FFT"):
-        _litert.write(function, [], tmp_path / "x.tflite", is_quantized=False)
-    assert not [*tmp_path.iterdir()]
-
-
-def test_onnx_names_the_operations_that_it_lacks(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "told"), [("litert", "LiteRT does not have"), ("onnx", "tf2onnx does not know")]
+)
+def test_operations_that_a_format_lacks_are_named(name, told, tmp_path):
     @tf.function(autograph=False)
     def spectrum(**taken):
         return {"y": tf.math.real(tf.signal.fft(tf.complex(taken["x"], taken["x"])))}
 
     function = spectrum.get_concrete_function(x=tf.TensorSpec([None, 4], tf.float32, "x"))
-    with pytest.raises(RunError, match=r"cannot be converted: tf2onnx does not know .*FFT"):
-        onnx_format.build().write(function, [], tmp_path / "x.onnx")
+    with pytest.raises(RunError, match=f"cannot be converted: {told} .*FFT"):
+        plugins.load("formats", name)().write(function, [], tmp_path / "x")
     assert not [*tmp_path.iterdir()]
 
 

@@ -34,7 +34,8 @@ def write(function: Any, variables: Sequence[Any], path: Path, *, is_quantized: 
     check_size(variables)
     # Through a SavedModel, for from a function alone the converter writes no signature.
     with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(tf.Module(), folder, signatures={"tokens": _frozen(function)})
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(tf.Module(), folder, {"tokens": _frozen(function)}, options)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["tokens"])
         if is_quantized:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

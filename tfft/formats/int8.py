@@ -11,8 +11,8 @@ from tfft.formats import OfText
 def build() -> OfText:
     """A quarter of the size: Keras keeps each matrix in int8 with a scale for each channel.
 
-    Numbers are computed in float32, for with them in int8, too, TensorFlow is slower on a processor, not
-    faster: it has no fast kernel for products of int8.
+    Numbers are computed in float32: with them in int8, too, which is Keras's default, TensorFlow is slower on
+    a processor, not faster.
     """
     return OfText(
         tolerance=0.1,
