@@ -80,7 +80,9 @@ class Signatures:
         def encode(tokens):
             return encoder(tokens, training=False)
 
-        @tf.function(input_signature=[tf.TensorSpec(encoder.output.shape)], autograph=False)
+        @tf.function(
+            input_signature=[tf.TensorSpec(encoder.output.shape, encoder.output.dtype)], autograph=False
+        )
         def decide(vectors):
             return head(vectors, training=False)
 
@@ -123,7 +125,9 @@ class Signatures:
             return self._outputs.of_words(self._logits(tokens))
         vectors = self._encode(tokens)
         answer = self._outputs.answer(self._decide(vectors))
-        return answer if self._unlikeness is None else answer | {"ood_score": self._unlikeness(vectors)}
+        if self._unlikeness is None:
+            return answer
+        return answer | {"ood_score": self._unlikeness(tf.cast(vectors, tf.float32))}
 
     def _embed(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return {"embedding": tf.cast(self._encode(self._read(columns)), tf.float32)}
