@@ -11,7 +11,8 @@
  *   ROWS                 how many texts it has, and for each text
  *   BYTES                its length, on a line, then the text itself and a line break
  *
- * A round is answered with a line of JSON: `seconds` of each request, of the `round`, and `answers`.
+ * A round is answered with a line of JSON: `seconds` of each request, those of the `round` and of all
+ * `processors` in it, and `answers`.
  */
 
 #include <inttypes.h>
@@ -63,9 +64,9 @@ static void *allocate(size_t count, size_t size) {
   return room;
 }
 
-static double now(void) {
+static double now(clockid_t clock) {
   struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
+  clock_gettime(clock, &time);
   return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
@@ -155,10 +156,10 @@ static void *work(void *argument) {
     if (number >= round->count) break;
     Request *request = &round->requests[number];
     const Model *model = round->model;
-    double begun = now();
+    double begun = now(CLOCK_MONOTONIC);
     TF_SessionRun(model->session, NULL, &model->input, &request->texts, 1, model->outputs,
                   request->answers, model->count, NULL, 0, NULL, status);
-    request->seconds = now() - begun;
+    request->seconds = now(CLOCK_MONOTONIC) - begun;
     check("a request", status);
   }
   TF_DeleteStatus(status);
@@ -221,12 +222,13 @@ static void answer_round(const Model *model, size_t count, size_t threads) {
   pthread_t others[MOST];
   if (threads < 1 || threads > MOST) fail("requests", "1 to 64 threads");
   for (size_t i = 0; i < count; i++) round.requests[i].texts = read_texts();
-  double begun = now();
+  double begun = now(CLOCK_MONOTONIC), used = now(CLOCK_PROCESS_CPUTIME_ID);
   for (size_t i = 1; i < threads; i++)
     if (pthread_create(&others[i], NULL, work, &round)) fail("threads", "one cannot be started");
   work(&round);
   for (size_t i = 1; i < threads; i++) pthread_join(others[i], NULL);
-  printf("{\"round\":%.9f,\"seconds\":[", now() - begun);
+  used = now(CLOCK_PROCESS_CPUTIME_ID) - used;
+  printf("{\"round\":%.9f,\"processors\":%.9f,\"seconds\":[", now(CLOCK_MONOTONIC) - begun, used);
   for (size_t i = 0; i < count; i++) printf("%s%.9f", i ? "," : "", round.requests[i].seconds);
   fputs("],\"answers\":[", stdout);
   for (size_t i = 0; i < count; i++) {

@@ -56,6 +56,7 @@ class Times:
 
     seconds: list[float] = field(default_factory=list)
     rounds: float = 0.0
+    processors: float = 0.0
     texts: int = 0
 
     def figures(self) -> dict[str, float]:
@@ -65,6 +66,7 @@ class Times:
             "p50_ms": 1000 * float(np.percentile(self.seconds, 50)),
             "p99_ms": 1000 * float(np.percentile(self.seconds, 99)),
             "texts_per_s": self.texts / self.rounds,
+            "processor_ms_per_text": 1000 * self.processors / self.texts,
         }
 
 
@@ -79,7 +81,9 @@ def peer_python(given: str | None) -> str:
     if not (folder / "complete").is_file():
         console.print(f"Making the environment of PyTorch and ONNX Runtime in {folder}; minutes, once.")
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", listed], check=True)
+        done = subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", listed], check=False)
+        if done.returncode:
+            raise click.ClickException("It cannot be made; pip tells why. --peer-python takes another.")
         (folder / "complete").touch()
     return str(python)
 
@@ -203,6 +207,7 @@ def measure(
             if is_warm:
                 times[name].seconds += told["seconds"]
                 times[name].rounds += told["round"]
+                times[name].processors += told["processors"]
                 times[name].texts += batch * len(requests)
         is_warm = time.perf_counter() >= begun + WARM_UP * seconds
     return times
@@ -213,7 +218,8 @@ def result(times: Mapping[str, Times], batch: int, clients: int) -> dict[str, An
     figures = {name: times[name].figures() for name in (PYTHON, C, PYTORCH, ONNX)}
     ratios = {
         f"{ours} / {peer}": {
-            key: figures[ours][key] / figures[peer][key] for key in ("p50_ms", "p99_ms", "texts_per_s")
+            key: figures[ours][key] / figures[peer][key]
+            for key in ("p50_ms", "p99_ms", "texts_per_s", "processor_ms_per_text")
         }
         for ours in (PYTHON, C)
         for peer in (PYTORCH, ONNX)
@@ -233,14 +239,19 @@ def tables(results: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str], l
             f"{f['p50_ms']:.1f}",
             f"{f['p99_ms']:.1f}",
             f"{f['texts_per_s']:.1f}",
+            f"{f['processor_ms_per_text']:.1f}",
         ]
         for of, one in zip(sizes, results, strict=True)
         for name, f in one["figures"].items()
     ]
-    made = [("Measured", [*size, "who", "requests", "p50, ms", "p99, ms", "texts/s"], figures)]
+    made = [("Measured", [*size, "who", "requests", "p50, ms", "p99, ms", "texts/s", "CPU ms/text"], figures)]
     for key, title in (
         ("p50_ms", "Median latency of the export to that of the other, where less is better"),
         ("texts_per_s", "Texts in a second of the export to those of the other, where more is better"),
+        (
+            "processor_ms_per_text",
+            "Processor time for a text of the export to that of the other, where less is better",
+        ),
     ):
         ratios = [
             [*of, *(f"{ratio[key]:.2f}" for ratio in one["ratios"].values())]

@@ -6,8 +6,8 @@
 
 It imports its library alone. Its first line tells `versions`; then it reads a line of JSON for each round,
 `requests`, a list of lists of texts, and `clients`, the number of threads that ask them, and answers with
-`seconds` of each request, those of the `round`, and `answers`. CHECKPOINT is what
-`hugging_face_checkpoint.py` writes; `write-onnx` adds `model.onnx` to it.
+`seconds` of each request, those of the `round` and of all `processors` in it, and `answers`. CHECKPOINT is
+what `hugging_face_checkpoint.py` writes; `write-onnx` adds `model.onnx` to it.
 """
 
 import importlib.metadata
@@ -188,11 +188,13 @@ def answer_round(ask: Callable, pool: ThreadPoolExecutor, requests: list[list[st
             seconds[number] = time.perf_counter() - started
         return begun
 
+    used = time.process_time()
     if clients == 1:
         begun = take()
     else:
         begun = min([taken.result() for taken in [pool.submit(take) for _ in range(clients)]])
-    return {"round": time.perf_counter() - begun, "seconds": seconds, "answers": answers}
+    spent = {"round": time.perf_counter() - begun, "processors": time.process_time() - used}
+    return {**spent, "seconds": seconds, "answers": answers}
 
 
 def main() -> None:
