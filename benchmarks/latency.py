@@ -3,7 +3,7 @@
     python benchmarks/latency.py RUN [--minutes 6] [--peer-python PYTHON] [--output FOLDER]
 
 The newest export of RUN is asked in a Python process, as a server written in Python would do, and by a C
-program through TensorFlow's C API, which is how TensorFlow Serving runs it. The other two have the weights of
+program through TensorFlow's C API, with the loader of TensorFlow Serving. The other two have the weights of
 the same run: `transformers`' BERT in PyTorch's eager mode, and the same written as ONNX, each behind Hugging
 Face's `tokenizers`. All four must give the same answers before anything is timed.
 
