@@ -1,6 +1,6 @@
 """Latency and throughput of an export against PyTorch and ONNX Runtime, text in and answer out.
 
-    python benchmarks/latency.py RUN [--minutes 6] [--peer-python PYTHON] [--output FOLDER]
+    python benchmarks/latency.py RUN [--minutes 6.5] [--peer-python PYTHON] [--output FOLDER]
 
 The newest export of RUN is asked in a Python process, as a server written in Python would do, and by a C
 program through TensorFlow's C API, with the loader of TensorFlow Serving. The other two have the weights of
