@@ -35,6 +35,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tfft import cache, config, finished, saved_model
+from tfft.errors import TfftError
 
 HERE = Path(__file__).resolve().parent
 PYTHON, C, PYTORCH, ONNX = "export, in Python", "export, in C", "PyTorch, eager", "ONNX Runtime"
@@ -273,7 +274,13 @@ def markdown(made: Sequence[tuple[str, list[str], list[list[str]]]]) -> str:
 @click.command(help=__doc__.split("\n\n", 2)[2])
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--minutes", default=6.5, show_default=True, help="Of measuring; it starts in about one.")
-@click.option("--threads", default=os.cpu_count(), show_default=True, help="Of each library in one request.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    default=os.cpu_count(),
+    show_default=True,
+    help="Of each library in one request.",
+)
 @click.option("--peer-python", "given", help="Interpreter that has the packages of latency_peers.txt.")
 @click.option("--output", type=click.Path(path_type=Path), help="New folder of latency.json and latency.md.")
 def main(run: Path, minutes: float, threads: int, given: str | None, output: Path | None) -> None:
@@ -283,9 +290,12 @@ def main(run: Path, minutes: float, threads: int, given: str | None, output: Pat
     version = saved_model.newest(run / "export")
     if version is None:
         raise click.ClickException(f"{run}/export has no export. Make one: tfft export {run}")
+    try:
+        model = finished.restore(run)
+        rows = finished.read_splits(config.restore(run / "config.yaml"))
+    except TfftError as error:
+        raise click.ClickException(str(error)) from error
     peers = peer_python(given)
-    model = finished.restore(run)
-    rows = finished.read_splits(config.restore(run / "config.yaml"))
     table = rows.get("test", rows["validation"]).table
     tokens, _ = model.preprocessor.sizes(finished.lengths(model, finished.tokenize(model, table)))
     texts = table["text"].to_pylist()
