@@ -286,15 +286,15 @@ def markdown(made: Sequence[tuple[str, list[str], list[list[str]]]]) -> str:
 def main(run: Path, minutes: float, threads: int, given: str | None, output: Path | None) -> None:
     """Prepare, prove, measure, and print."""
     if output and output.exists():
-        raise click.ClickException(f"{output} exists already. Choose another.")
+        raise click.UsageError(f"{output} exists already. Choose another.")
     version = saved_model.newest(run / "export")
     if version is None:
-        raise click.ClickException(f"{run}/export has no export. Make one: tfft export {run}")
+        raise click.UsageError(f"{run}/export has no export. Make one: tfft export {run}")
     try:
         model = finished.restore(run)
         rows = finished.read_splits(config.restore(run / "config.yaml"))
     except TfftError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.UsageError(str(error)) from error
     peers = peer_python(given)
     table = rows.get("test", rows["validation"]).table
     tokens, _ = model.preprocessor.sizes(finished.lengths(model, finished.tokenize(model, table)))
