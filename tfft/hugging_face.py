@@ -224,7 +224,7 @@ def convert(folder: Path, config: dict[str, Any], name: str) -> keras.Model:
 def assign_bert(folder: Path, backbone: keras.Model) -> None:
     """Give a backbone the weights of `model.safetensors`, or of the files that its index names."""
     tensors = tensors_of(folder)
-    for variable, name in _bert_names(backbone):
+    for variable, name in bert_names(backbone):
         if name not in tensors and name.startswith("pooler."):
             continue  # `has_pooler` tells, where it is needed
         if name not in tensors:
@@ -264,7 +264,7 @@ def tensors_of(folder: Path) -> dict[str, np.ndarray]:
     }
 
 
-def _bert_names(backbone: keras.Model) -> Iterator[tuple[keras.Variable, str]]:
+def bert_names(backbone: keras.Model) -> Iterator[tuple[keras.Variable, str]]:
     """Yield each variable with the name of its tensor."""
 
     def both(layer: keras.layers.Layer, name: str) -> Iterator[tuple[keras.Variable, str]]:
