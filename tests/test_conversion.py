@@ -173,6 +173,16 @@ def test_judging():
     assert (difference, agreement) == (pytest.approx(0.05), 0.5)
 
 
+def test_a_score_in_deviations_is_wider_than_a_probability():
+    expected = [answer("a", 0.9, 0.1) | {"ood_score": [2.0]}]
+    found = [answer("a", 0.9, 0.1) | {"ood_score": [1.6]}]
+    difference, agreement = conversion._judge(FORM, expected, found, found)
+    assert (difference, agreement) == (pytest.approx(0.08), 1.0)
+    too_far = [answer("a", 0.9, 0.1) | {"ood_score": [1.4]}]
+    with pytest.raises(RunError, match=r"by up to 1.20e-01 \(allowed 0.1\)"):
+        conversion._judge(FORM, expected, too_far, too_far)
+
+
 @pytest.mark.parametrize(
     ("changes", "found", "again", "problem"),
     [

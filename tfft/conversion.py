@@ -45,6 +45,9 @@ _log = logging.getLogger("tfft")
 _FOLDER = "formats"
 _RUNTIMES = Path(__file__).parent / "formats" / "_runtimes.py"
 
+_WIDTHS = {"ood_score": 5.0}
+"""Numbers that are wider than a probability, and by how much: five deviations are as far as matters."""
+
 _Answers = Sequence[dict[str, Any] | str]
 
 
@@ -241,9 +244,10 @@ def _judge(
     """
     largest, alike = 0.0, 0
     for one, other in zip(expected, found, strict=True):
-        apart = parity.difference([(one, other)])
         if isinstance(other, str):
             raise RunError(f"It refuses a golden request: {other}")
+        one, other = _narrowed(one), _narrowed(other)
+        apart = parity.difference([(one, other)])
         alike += not apart.unlike
         if apart.unlike:
             apart = parity.difference([(_probabilities(one), _probabilities(other))])
@@ -263,6 +267,14 @@ def _judge(
     if unlike := sum(one != other for one, other in zip(found, again, strict=True)):
         raise RunError(f"{unlike} of {len(found)} golden requests are answered otherwise when asked again.")
     return largest, agreement
+
+
+def _narrowed(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return outputs of which a difference means about as much in each."""
+    return {
+        name: np.divide(value, _WIDTHS[name]).tolist() if name in _WIDTHS else value
+        for name, value in answer.items()
+    }
 
 
 def _probabilities(answer: Mapping[str, Any]) -> dict[str, Any]:
