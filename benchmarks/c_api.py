@@ -17,7 +17,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfft import manifest
+from tfft import manifest, saved_model
 
 SOURCE = Path(__file__).with_name("c_api.c")
 COMPILERS = ("cc", "gcc", "clang")
@@ -49,6 +49,10 @@ def build(folder: Path) -> Path:
 def command(program: Path, version: Path) -> list[str]:
     """Return the command that answers by `serving_default` of a version, which must take one text."""
     signature = manifest.graph(version).signature_def["serving_default"]
+    if len(signature.inputs) != 1:
+        raise SystemExit(
+            f"{version} takes {', '.join(sorted(signature.inputs))}; this program gives one text."
+        )
     (taken,) = signature.inputs.values()
     given = [f"{name}={info.name}" for name, info in sorted(signature.outputs.items())]
     text = Path(importlib.util.find_spec("tensorflow_text").origin).parent
@@ -71,8 +75,11 @@ def main() -> None:
     """Print the answers to the texts, each asked alone."""
     if len(sys.argv) < 3:
         raise SystemExit(__doc__)
+    version = saved_model.newest(Path(sys.argv[1]))
+    if version is None:
+        raise SystemExit(f"{sys.argv[1]} is no export and has none.")
     with tempfile.TemporaryDirectory() as name:
-        asked = command(build(Path(name)), Path(sys.argv[1]))
+        asked = command(build(Path(name)), version)
         print(shlex.join(asked), file=sys.stderr)
         requests = round_of([[text] for text in sys.argv[2:]], threads=1)
         done = subprocess.run(asked, input=requests, stdout=subprocess.PIPE, check=True)

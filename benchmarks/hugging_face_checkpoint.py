@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from tfft import backbone, finished, hugging_face
+from tfft import backbone, finished, hugging_face, run_folder
 from tfft.classifier import Classifier
+from tfft.errors import TfftError
 
 ACTIVATIONS = {"gelu_erf": "gelu", "gelu_tanh": "gelu_pytorch_tanh"}
 POOLINGS = ("cls", "max", "mean", "pooler")
@@ -30,8 +31,7 @@ def write(model: Classifier, folder: Path) -> None:
         SystemExit: It has a setting that is not covered.
     """
     told = model.description
-    if problem := _not_covered(told):
-        raise SystemExit(f"This run cannot be compared: {problem}.")
+    check(model)
     body = _body(model)
     architecture, given = told["backbone"], told["backbone"]["arguments"]
     config = {
@@ -54,23 +54,31 @@ def write(model: Classifier, folder: Path) -> None:
         "sequence_length": settings["sequence_length"],
         "tokenization": settings["tokenization"],
     }
+    head = {
+        f"{number}.{kind}": np.ascontiguousarray(array)
+        for number, layer in enumerate(layer for layer in model.head.layers if layer.weights)
+        for kind, array in zip(("kernel", "bias"), layer.get_weights(), strict=True)
+    }
+    # The temperature, by which logits are divided, goes into the layer that makes them.
+    logits = max((name.partition(".")[0] for name in head), key=int)
+    for kind in ("kernel", "bias"):
+        head[f"{logits}.{kind}"] = head[f"{logits}.{kind}"] / np.float32(told["temperature"])
     folder.mkdir(parents=True)
     save_file(_tensors(body), folder / "model.safetensors")
-    save_file(
-        {
-            f"{number}.{kind}": np.ascontiguousarray(array)
-            for number, layer in enumerate(layer for layer in model.head.layers if layer.weights)
-            for kind, array in zip(("kernel", "bias"), layer.get_weights(), strict=True)
-        },
-        folder / "head.safetensors",
-    )
+    save_file(head, folder / "head.safetensors")
     for name, content in model.preprocessor.tokenizer.files.items():
         (folder / {"vocabulary.txt": "vocab.txt"}[name]).write_bytes(content)
     for name, told in (("config.json", config), ("answer.json", answer)):
         (folder / name).write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _not_covered(told: dict) -> str:
+def check(model: Classifier) -> None:
+    """Refuse a run that the other libraries are not set up for.
+
+    Raises:
+        SystemExit: It has a setting that is not covered.
+    """
+    told = model.description
     settings = told["preprocessor"]
     wrong = (
         ("backbone", told["backbone"]["backbone"], ("BertBackbone",)),
@@ -86,8 +94,10 @@ def _not_covered(told: dict) -> str:
     )
     for what, found, known in wrong:
         if found not in known:
-            return f"its {what} is {found!r}, and the other libraries are set up for {known[0]!r} only"
-    return ""
+            raise SystemExit(
+                f"This run cannot be compared: its {what} is {found!r}, and the other libraries are set up "
+                f"for {known[0]!r} only."
+            )
 
 
 def _body(model: Classifier):
@@ -122,7 +132,10 @@ def main() -> None:
     folder = Path(sys.argv[2])
     if folder.exists():
         raise SystemExit(f"{folder} exists already. Choose another.")
-    write(finished.restore(Path(sys.argv[1])), folder)
+    try:
+        write(finished.restore(run_folder.existing(Path(sys.argv[1]))), folder)
+    except TfftError as error:
+        raise SystemExit(f"error: {error}") from error
 
 
 if __name__ == "__main__":

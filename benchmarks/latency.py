@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,8 @@ def process(command: Sequence[str], env: Mapping[str, str], log: Path) -> Iterat
     try:
         yield running
     finally:
-        running.stdin.close()
+        with suppress(BrokenPipeError):
+            running.stdin.close()
         try:
             running.wait(30)
         except subprocess.TimeoutExpired:
@@ -123,8 +124,9 @@ class Contender:
 
     def ask(self, requests: Sequence[Sequence[str]], clients: int = 1) -> dict[str, Any]:
         """Return seconds and answers of a round of requests."""
-        self.running.stdin.write(self.spell(requests, clients))
-        self.running.stdin.flush()
+        with suppress(BrokenPipeError):  # one that has ended is told, with its log, as it is read
+            self.running.stdin.write(self.spell(requests, clients))
+            self.running.stdin.flush()
         return read(self.running, self.log)
 
 
@@ -292,6 +294,7 @@ def main(run: Path, minutes: float, threads: int, given: str | None, output: Pat
         raise click.UsageError(f"{run}/export has no export. Make one: tfft export {run}")
     try:
         model = finished.restore(run)
+        hugging_face_checkpoint.check(model)  # before gigabytes are fetched for a comparison with it
         rows = finished.read_splits(config.restore(run / "config.yaml"))
     except TfftError as error:
         raise click.UsageError(str(error)) from error

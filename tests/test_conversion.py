@@ -9,6 +9,7 @@ import pytest
 
 from tfft import clean_process, conversion, finished, format_figures, plugins, run_folder, verify
 from tfft.errors import RunError, SettingError
+from tfft.format_figures import Figures
 
 QUICK = {"_SECONDS": 0, "_CALLS": 2, "_DISTINCT": 2}
 
@@ -61,7 +62,7 @@ def test_a_saved_model_is_whole_and_says_what_it_is(converted):
     directory, _ = converted
     version, checks = verify.run(directory / "formats" / "bfloat16")
     assert [check.name for check in checks if not check.is_passed] == []
-    assert "- Format: bfloat16; the figures below are of the model in float32" in (
+    assert "- Format: bfloat16; the run's evaluation/formats.md tells its figures" in (
         version / "assets.extra" / "model_card.md"
     ).read_text(encoding="utf-8")
 
@@ -82,7 +83,11 @@ def test_what_a_client_needs_lies_beside_a_file(converted, kept):
 
 def test_a_second_one_is_the_next_version(converted, kept):
     form = plugins.load("formats", "litert")()
-    version, difference, agreement = conversion._write("litert", form, *kept, converted[0])
+    measure = Figures(1, {}, 1.0, 0.0, 1.0)
+    version, difference, agreement, figures = conversion._write(
+        "litert", form, *kept, converted[0], lambda *_: measure
+    )
+    assert figures is measure
     assert (version.name, agreement) == ("2", 1)
     assert difference == 0  # from what it answered before
     shutil.rmtree(version)
@@ -91,7 +96,17 @@ def test_a_second_one_is_the_next_version(converted, kept):
 def test_what_answers_otherwise_is_not_kept(converted, kept):
     form = replace(plugins.load("formats", "litert")(), tolerance=-1.0)
     with pytest.raises(RunError, match="numbers differ from float32's by up to 0"):
-        conversion._write("elsewhere", form, *kept, converted[0])
+        conversion._write("elsewhere", form, *kept, converted[0], lambda *_: None)
+    assert sorted(path.name for path in (converted[0] / "formats").iterdir()) == ["bfloat16", "litert"]
+
+
+def test_what_cannot_be_measured_is_not_kept(converted, kept):
+    def measure(ask, loaded):
+        raise ValueError("two rows are one too many")
+
+    form = plugins.load("formats", "litert")()
+    with pytest.raises(RunError, match="cannot be measured: ValueError: two rows are one too many"):
+        conversion._write("elsewhere", form, *kept, converted[0], measure)
     assert sorted(path.name for path in (converted[0] / "formats").iterdir()) == ["bfloat16", "litert"]
 
 
@@ -152,11 +167,20 @@ def test_a_run_without_an_export(trained, tmp_path):
 
 def test_an_export_of_other_weights(converted, monkeypatch):
     directory, _ = converted
-    monkeypatch.setattr(
-        clean_process, "answers", lambda _, requests: [{"label": ["x"], "score": [0.5]} for _ in requests]
-    )
+    asked = []
+
+    def answers(version, requests):
+        asked.extend(requests)
+        return [{"label": ["x"], "score": [0.5]} for _ in requests]
+
+    monkeypatch.setattr(clean_process, "answers", answers)
     with pytest.raises(RunError, match="does not answer as the weights of"):
         conversion.run(directory, ["litert"])
+    # Each alone and, last, several together.
+    assert {len(request["inputs"]["token_ids"]) for request in asked[:-1]} == {1}
+    masks = asked[-1]["inputs"]["padding_mask"]
+    assert len(masks) == 5
+    assert len({sum(row) for row in masks}) > 1
 
 
 FORM = replace(plugins.load("formats", "bfloat16")(), tolerance=0.1, agreement=0.5)
@@ -174,11 +198,11 @@ def test_judging():
 
 
 def test_a_score_in_deviations_is_wider_than_a_probability():
-    expected = [answer("a", 0.9, 0.1) | {"ood_score": [2.0]}]
-    found = [answer("a", 0.9, 0.1) | {"ood_score": [1.6]}]
+    expected = [answer("a", 0.9, 0.1) | {"ood_score": [0.5]}]
+    found = [answer("a", 0.9, 0.1) | {"ood_score": [0.1]}]
     difference, agreement = conversion._judge(FORM, expected, found, found)
     assert (difference, agreement) == (pytest.approx(0.08), 1.0)
-    too_far = [answer("a", 0.9, 0.1) | {"ood_score": [1.4]}]
+    too_far = [answer("a", 0.9, 0.1) | {"ood_score": [-0.1]}]
     with pytest.raises(RunError, match=r"by up to 1.20e-01 \(allowed 0.1\)"):
         conversion._judge(FORM, expected, too_far, too_far)
 

@@ -186,10 +186,12 @@ def test_before_the_first_model_is_loaded_nothing_listens(tmp_path, monkeypatch,
     seen = []
 
     def look():
-        assert loading.wait(toys.PATIENCE)
-        with socket.socket() as asking:
-            seen.extend([asking.connect_ex(("127.0.0.1", port)), probe(port)])
-        go_on.set()
+        try:
+            assert loading.wait(toys.PATIENCE)
+            with socket.socket() as asking:
+                seen.extend([asking.connect_ex(("127.0.0.1", port)), probe(port)])
+        finally:
+            go_on.set()
 
     looking = threading.Thread(target=look)
     looking.start()

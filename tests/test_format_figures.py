@@ -89,14 +89,14 @@ def test_numbers_have_no_share_of_equal_answers(monkeypatch, tmp_path):
 
 def test_the_rows_of_a_run(trained):
     model, settings = finished.restore(trained.directory), config.restore(trained.directory / "config.yaml")
-    name, table = finished.split_of(settings, trained.directory, None)
+    name, part = finished.split_of(settings, trained.directory, None)
     assert name == "test"
-    asked = format_figures.read(model, finished.task_of(settings), table, "data.test", 100)
+    asked = format_figures.read(model, finished.task_of(settings), part.table, "data.test", 100)
     assert [len(request["token_ids"]) for request in asked.requests] == [16, 4]
     logits = [model.whole(request, training=False).numpy() for request in asked.requests]
     given = [model.facts.labels[i] for i in np.concatenate(logits).argmax(-1)]
     assert format_figures.right(asked, given) == pytest.approx(trained.figures["test"]["accuracy"])
     assert {rows: len(requests) for rows, requests in asked.timed.items()} == {1: 32, 8: 32}
     assert all(len(request["token_ids"]) == 8 for request in asked.timed[8])
-    few = format_figures.read(model, finished.task_of(settings), table, "data.test", 3)
+    few = format_figures.read(model, finished.task_of(settings), part.table, "data.test", 3)
     assert sum(len(request["token_ids"]) for request in few.requests) == len(few.truths) == 3

@@ -36,6 +36,15 @@ def test_it_computes_what_the_run_does(model, folder):
     np.testing.assert_array_equal(kept["0.bias"], layer.bias)
 
 
+def test_the_temperature_is_in_the_last_layer(model, tmp_path):
+    warm = replace(model, description={**model.description, "temperature": 2.0})
+    hugging_face_checkpoint.write(warm, tmp_path / "new")
+    (layer,) = [layer for layer in model.head.layers if layer.weights]
+    kept = load_file(tmp_path / "new" / "head.safetensors")
+    np.testing.assert_allclose(kept["0.kernel"], layer.kernel / 2, rtol=1e-6)
+    np.testing.assert_allclose(kept["0.bias"], layer.bias / 2, rtol=1e-6)
+
+
 def test_the_kernels_stand_as_in_the_checkpoint_that_was_tuned(model, folder, tiny_preset):
     def shapes(place):
         return {name: array.shape for name, array in load_file(place / "model.safetensors").items()}

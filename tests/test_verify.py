@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tests.server import toys
-from tfft import clean_process, finished, golden, manifest, verify, warmup
+from tfft import clean_process, finished, golden, manifest, plugins, verify, warmup
 from tfft.errors import RunError
 from tfft.serving import Grpc, Model, Rest, ServingError
 
@@ -222,6 +222,19 @@ def test_an_export_of_other_rows_or_without_figures(version, labelled, answered,
     assert verify.run(version, labelled)[1][-1] == verify.Check("figure", False, found)
 
 
-def test_answers_that_cannot_be_laid_beside_rows(version, labelled, answered):
-    with pytest.raises(RunError, match="--run: the answers of this task cannot be compared"):
-        verify.run(version, replace(labelled, judge=None))
+def test_a_mean_error_must_be_the_same_by_more_than_a_row(version, labelled, answered):
+    kept = json.loads((version / manifest.FILE).read_text(encoding="utf-8"))
+    for reported, is_right in ((0.05, True), (0.0501, False), (0.0, False)):
+        figures = {"figures": {"test": {"mae": reported}}}
+        (version / manifest.FILE).write_text(json.dumps(kept | figures), encoding="utf-8")
+        measured = replace(labelled, columns={}, judge=lambda _: ("mae", 0.05))
+        check = verify._measured(
+            kept | figures, replace(measured, columns=labelled.columns), lambda r: [{}] * len(r)
+        )
+        assert check[0].is_passed == is_right
+
+
+def test_answers_that_cannot_be_laid_beside_rows(trained, monkeypatch):
+    monkeypatch.setattr(finished, "task_of", lambda _: plugins.load("tasks", "token_classification")())
+    with pytest.raises(RunError, match="cannot be laid beside its rows"):
+        finished.labelled(trained.directory)

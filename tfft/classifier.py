@@ -358,8 +358,9 @@ def _assemble(body: keras.Model, tokenizer: Any, description: Mapping[str, Any])
     if windows is not None:
         encoder = head.windows(encoder, pooling=windows["pooling"])
     top = head.dense(encoder.output.shape[1:], outputs.size, bias=outputs.bias, **description["head"])
-    if description["temperature"] != 1:
-        top = calibration.apply(top, description["temperature"])
+    # Runs of before there was one have none.
+    if (temperature := description.get("temperature", 1.0)) != 1:
+        top = calibration.apply(top, temperature)
     settings = description["preprocessor"]
     groups = [
         Group(name, depth, layers)

@@ -5,6 +5,7 @@ the answers are apart, and rows of a split, for how many are right. A format is 
 in a process that has nothing but its runtime, and has answered there as closely as it promises.
 """
 
+import contextlib
 import functools
 import importlib.metadata
 import importlib.util
@@ -13,7 +14,7 @@ import logging
 import os
 import platform
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -38,15 +39,14 @@ from tfft import (
 )
 from tfft.classifier import Classifier
 from tfft.errors import RunError, SettingError
+from tfft.format_figures import Figures
 from tfft.format_report import Outcome, Report
 from tfft.formats import Ask, Format, OfText, OfTokens
 
 _log = logging.getLogger("tfft")
 _FOLDER = "formats"
+_TOGETHER = 5  # golden rows in one request
 _RUNTIMES = Path(__file__).parent / "formats" / "_runtimes.py"
-
-_WIDTHS = {"ood_score": 5.0}
-"""Numbers that are wider than a probability, and by how much: five deviations are as far as matters."""
 
 _Answers = Sequence[dict[str, Any] | str]
 
@@ -57,7 +57,7 @@ class _Golden:
 
     Attributes:
         rows: A text for each column.
-        requests: The same as requests of the signature `tokens`.
+        requests: Each as a request of the signature `tokens` and, last, several of unlike lengths as one.
         answers: Of the export.
     """
 
@@ -110,25 +110,21 @@ def run(directory: Path, names: Sequence[str] = (), *, rows: int = 2000) -> Repo
     for name, form in formats.items():
         _log.info(f"Format {name}")
         outcome = Outcome(name, "text" if isinstance(form, OfText) else "tokens", form.lost, form.tolerance)
+
+        def measure(ask: Ask, loaded: Path) -> Figures:
+            return format_figures.of(ask, loaded, format_figures.answers(ask, asked), given, asked)
+
         try:
-            version, difference, agreement = _write(name, form, model, kept, directory)
+            version, difference, agreement, figures = _write(name, form, model, kept, directory, measure)
         except RunError as error:
             _log.warning(f"Warning: {name} was not kept. {error}")
             outcomes.append(replace(outcome, problem=str(error)))
             continue
-        loaded = version / form.file if isinstance(form, OfTokens) else version
-        ask = form.load(loaded) if isinstance(form, OfTokens) else _load(version)
         outcomes.append(
-            replace(
-                outcome,
-                folder=str(version),
-                difference=difference,
-                agreement=agreement,
-                figures=format_figures.of(ask, loaded, format_figures.answers(ask, asked), given, asked),
-            )
+            replace(outcome, folder=str(version), difference=difference, agreement=agreement, figures=figures)
         )
     report = Report(
-        split, len(asked.counts), len(kept.requests), asked.figure, _versions(formats), _machine(), outcomes
+        split, len(asked.counts), len(kept.rows), asked.figure, _versions(formats), _machine(), outcomes
     )
     run_folder.write_json(directory / "evaluation" / "formats.json", asdict(report))
     run_folder.write_text(directory / "evaluation" / "formats.md", format_report.markdown(report))
@@ -179,7 +175,10 @@ def _golden(export: Path, model: Classifier, directory: Path) -> _Golden:
     """
     texts = [r["inputs"] for r, _ in golden.read(export) if r["signature_name"] == "serving_default"]
     rows = [{name: text for name, (text,) in columns.items()} for columns in texts]
-    requests = [signatures.request("tokens", [row], model.preprocessor) for row in rows]
+    together = rows[:: max(1, len(rows) // _TOGETHER)][:_TOGETHER]
+    requests = [
+        signatures.request("tokens", some, model.preprocessor) for some in [*([r] for r in rows), together]
+    ]
     function = model.signatures.others({})["tokens"]
     own = [reload_probe.answer(function, request["inputs"]) for request in requests]
     found = clean_process.answers(export, requests)
@@ -193,9 +192,17 @@ def _golden(export: Path, model: Classifier, directory: Path) -> _Golden:
 
 
 def _write(
-    name: str, form: Format, model: Classifier, kept: _Golden, directory: Path
-) -> tuple[Path, float, float]:
-    """Write a format, prove it, give it its number; return its folder, and what `_judge` returns.
+    name: str,
+    form: Format,
+    model: Classifier,
+    kept: _Golden,
+    directory: Path,
+    measure: Callable[[Ask, Path], Figures],
+) -> tuple[Path, float, float, Figures]:
+    """Write a format, prove it, measure it, give it its number.
+
+    Returns:
+        Its folder, what `_judge` returns, and what `measure` returns of what asks it and what is loaded.
 
     Raises:
         RunError: The format cannot express the model, or answers otherwise than it promises.
@@ -219,16 +226,23 @@ def _write(
         answers = ask([*kept.requests, *kept.requests])
         found, again = answers[: len(kept.requests)], answers[len(kept.requests) :]
         difference, agreement = _judge(form, kept.answers, found, again)
+        loaded = version / form.file if isinstance(form, OfTokens) else version
+        try:
+            figures = measure(form.load(loaded) if isinstance(form, OfTokens) else _load(version), loaded)
+        except Exception as error:  # a runtime raises whatever comes
+            raise RunError(f"It cannot be measured: {type(error).__name__}: {error}") from error
         if isinstance(form, OfTokens):
             _equip(version, form, model, kept, found)
         (folder / name).mkdir(exist_ok=True)
-        return saved_model.publish(version, folder / name), difference, agreement
+        return saved_model.publish(version, folder / name), difference, agreement, figures
 
 
 def _write_of_text(name: str, form: OfText, base: Path, directory: Path) -> Path:
     changed = form.read(functools.partial(finished.restore, directory))
     proof = run_folder.read_json(directory / run_folder.PROOF_ROWS)
-    return finished.write(changed, base, proof, finished.about_run(directory) | {"format": name})[0]
+    about = finished.about_run(directory) | {"format": name}
+    about.pop("figures", None)  # those of the model in float32
+    return finished.write(changed, base, proof, about)[0]
 
 
 def _judge(
@@ -246,7 +260,6 @@ def _judge(
     for one, other in zip(expected, found, strict=True):
         if isinstance(other, str):
             raise RunError(f"It refuses a golden request: {other}")
-        one, other = _narrowed(one), _narrowed(other)
         apart = parity.difference([(one, other)])
         alike += not apart.unlike
         if apart.unlike:
@@ -269,14 +282,6 @@ def _judge(
     return largest, agreement
 
 
-def _narrowed(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return outputs of which a difference means about as much in each."""
-    return {
-        name: np.divide(value, _WIDTHS[name]).tolist() if name in _WIDTHS else value
-        for name, value in answer.items()
-    }
-
-
 def _probabilities(answer: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in answer.items() if name == "probabilities"}
 
@@ -293,7 +298,9 @@ def _equip(version: Path, form: OfTokens, model: Classifier, kept: _Golden, foun
         run_folder.write_json(version / "labels.json", [*model.facts.labels])
     lines = [
         json.dumps({"text": row, **request, "outputs": outputs}, ensure_ascii=False)
-        for row, request, outputs in zip(kept.rows, kept.requests, found, strict=True)
+        for row, request, outputs in zip(
+            kept.rows, kept.requests, found, strict=False
+        )  # the last is of several
     ]
     run_folder.write_text(version / golden.FILE.name, "".join(f"{line}\n" for line in lines))
 
@@ -317,7 +324,12 @@ def _versions(formats: Mapping[str, Format]) -> dict[str, str]:
     for form in formats.values():
         if isinstance(form, OfTokens):
             packages |= dict.fromkeys(form.packages.values())
-    return {name: importlib.metadata.version(name) for name in packages}
+    found = {}
+    for name in packages:
+        # A module may come by another package than the usual, as that of ONNX Runtime for GPUs.
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
 
 
 def _machine() -> str:

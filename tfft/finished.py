@@ -70,25 +70,31 @@ class Labelled:
         split: Their name.
         sha256: Of the rows.
         columns: Texts by the name of each column that the model takes.
-        judge: Outputs, lists by their names, to a figure's name and value; None as in `Task`.
+        judge: Outputs, lists by their names, to a figure's name and value.
     """
 
     split: str
     sha256: str
     columns: Mapping[str, Sequence[str]]
-    judge: Callable[[Mapping[str, Sequence[Any]]], tuple[str, float]] | None
+    judge: Callable[[Mapping[str, Sequence[Any]]], tuple[str, float]]
 
 
 def labelled(directory: Path) -> Labelled:
-    """Return the test rows of a run or, where there are none, its validation rows."""
+    """Return the test rows of a run or, where there are none, its validation rows.
+
+    Raises:
+        RunError: The answers of its task cannot be laid beside them.
+    """
     directory = run_folder.existing(directory)
     settings = config.restore(directory / "config.yaml")
+    task = task_of(settings)
+    if (judge := task.judge) is None:
+        raise RunError(
+            f"{directory}: answers of the task {settings.task.name} cannot be laid beside its rows."
+        )
     name, part = split_of(settings, directory, None)
-    task, facts = task_of(settings), restore(directory).facts
-    columns = {column: [*part.table[column].to_pylist()] for column in inputs_of(settings).columns}
-    judge = task.judge
-    if judge is None:
-        return Labelled(name, part.source["sha256"], columns, None)
+    facts = restore(directory).facts
+    columns = {column: part.table[column].to_pylist() for column in inputs_of(settings).columns}
     targets = task.encode(part.table["label"], facts, f"data.{name}")
     return Labelled(name, part.source["sha256"], columns, lambda answers: judge(answers, targets, facts))
 

@@ -33,7 +33,7 @@ _LIMITS = """\
 def _model(about: Mapping[str, Any]) -> list[str]:
     lines = []
     if "format" in about:
-        lines.append(f"- Format: {about['format']}; the figures below are of the model in float32")
+        lines.append(f"- Format: {about['format']}; the run's evaluation/formats.md tells its figures")
     if "task" in about:
         lines.append(f"- Task: {about['task']}")
     if "preset" in about:

@@ -10,13 +10,17 @@ TOLERANCE = 1e-5
 """Largest difference of a number, relative to it where it is above 1, that passes as the same in float32."""
 
 
+_WIDTHS = {"ood_score": 5.0}
+"""Numbers that are wider than a probability, and by how much: five deviations are as far as matters."""
+
+
 @dataclass(frozen=True)
 class Difference:
     """Between answers.
 
     Attributes:
-        largest: Of two numbers at one place, relative to that expected where it is above 1; NaN where one of
-            them is.
+        largest: Of two numbers at one place, relative to that expected where it is above 1, of `ood_score` a
+            fifth; NaN where one of them is.
         unlike: Names of the outputs whose texts or shapes differ, or that one side lacks.
         refused: Errors that stand in place of an answer.
     """
@@ -59,7 +63,7 @@ def difference(pairs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any] | str]
                 unlike.add(name)
             else:
                 # Not `max`, which passes over NaN.
-                apart = np.abs(one - other) / np.maximum(np.abs(one), 1.0)
+                apart = np.abs(one - other) / np.maximum(np.abs(one), 1.0) / _WIDTHS.get(name, 1.0)
                 largest = float(np.maximum(largest, apart.max(initial=0.0)))
     return Difference(largest, tuple(sorted(unlike)), tuple(refused))
 

@@ -83,7 +83,7 @@ def test_it_answers_as_float32_does(name, trained, model, tmp_path):
 
 def test_runtimes_are_asked_in_a_process_without_tensorflow(model, tmp_path):
     function, variables = model.signatures.others({})["tokens"], [v.value for v in model.whole.weights]
-    _litert.write(function, variables, tmp_path / "model.tflite", is_quantized=False)
+    _litert.write(function, variables, tmp_path / "model.tflite")
     program = (
         "import json, sys, io, runpy\n"
         f"sys.argv = ['x', 'litert', {str(tmp_path / 'model.tflite')!r}]\n"

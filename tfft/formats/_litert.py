@@ -17,14 +17,14 @@ LOST = (
 )
 
 
-def write(function: Any, variables: Sequence[Any], path: Path, *, is_quantized: bool) -> None:
+def write(function: Any, variables: Sequence[Any], path: Path, *, optimizations: Sequence[str] = ()) -> None:
     """Write the file, with one signature, `tokens`.
 
     Args:
         function: Of that signature.
         variables: That it reads.
         path: Of the file.
-        is_quantized: Whether matrices are kept in int8, and multiplied in it ("dynamic range").
+        optimizations: Names of TensorFlow's `tf.lite.Optimize`.
 
     Raises:
         RunError: LiteRT lacks operations of the model, or it is too large.
@@ -35,11 +35,10 @@ def write(function: Any, variables: Sequence[Any], path: Path, *, is_quantized: 
     # Through a SavedModel, for from a function alone the converter writes no signature.
     with tempfile.TemporaryDirectory() as folder:
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        tf.saved_model.save(tf.Module(), folder, {"tokens": _frozen(function)}, options)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["tokens"])
-        if is_quantized:
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
         try:
+            tf.saved_model.save(tf.Module(), folder, {"tokens": _frozen(function)}, options)
+            converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["tokens"])
+            converter.optimizations = [tf.lite.Optimize[name] for name in optimizations]
             content = converter.convert()
         except Exception as error:  # the converter has several kinds, of which one is public
             found = re.findall(r"(?:TF Select|Custom) ops: (.*)", str(error))

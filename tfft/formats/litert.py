@@ -1,7 +1,5 @@
 """A `.tflite` file in float32, for LiteRT on phones and other devices."""
 
-from functools import partial
-
 from tfft.formats import OfTokens, _litert, _runtimes
 
 
@@ -14,6 +12,6 @@ def build() -> OfTokens:
         file="model.tflite",
         runtime="litert",
         packages=_litert.PACKAGES,
-        write=partial(_litert.write, is_quantized=False),
+        write=_litert.write,
         load=_runtimes.litert,
     )

@@ -17,6 +17,6 @@ def build() -> OfTokens:
         file="model.tflite",
         runtime="litert",
         packages=_litert.PACKAGES,
-        write=partial(_litert.write, is_quantized=True),
+        write=partial(_litert.write, optimizations=["DEFAULT"]),
         load=_runtimes.litert,
     )

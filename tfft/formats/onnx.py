@@ -34,18 +34,20 @@ def _write(function: Any, variables: Sequence[Any], path: Path) -> None:
 
     check_size(variables)
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it cannot do is told below
-    # What the function holds besides variables, as names of labels, would be taken for more inputs.
-    frozen = convert_variables_to_constants_v2(function)
-    signature = [tf.TensorSpec(tensor.shape, tensor.dtype, _name(tensor)) for tensor in frozen.inputs]
     outputs = sorted(function.structured_outputs)
-
-    @tf.function(input_signature=signature, autograph=False)
-    def tokens(*tensors):
-        return dict(zip(outputs, frozen(*tensors), strict=True))
-
     try:
+        # What the function holds besides variables, as names of labels, would be taken for more inputs.
+        frozen = convert_variables_to_constants_v2(function)
+        signature = [tf.TensorSpec(tensor.shape, tensor.dtype, _name(tensor)) for tensor in frozen.inputs]
         model, _ = tf2onnx.convert.from_function(
-            tokens, signature, opset=_OPSET, custom_op_handlers={"Erfc": (_erfc, [])}
+            tf.function(
+                lambda *tensors: dict(zip(outputs, frozen(*tensors), strict=True)),
+                input_signature=signature,
+                autograph=False,
+            ),
+            signature,
+            opset=_OPSET,
+            custom_op_handlers={"Erfc": (_erfc, [])},
         )
     except Exception as error:  # it raises whatever comes
         raise RunError(f"The model cannot be converted: {type(error).__name__}: {error}") from error
