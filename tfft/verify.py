@@ -217,7 +217,7 @@ def _measured(
     requests = [
         {
             "signature_name": "serving_default",
-            "inputs": {key: [*texts[start : start + _ROWS]] for key, texts in labelled.columns.items()},
+            "inputs": {key: texts[start : start + _ROWS] for key, texts in labelled.columns.items()},
         }
         for start in range(0, count, _ROWS)
     ]

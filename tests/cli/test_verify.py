@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from tfft import cli, finished, verify
 from tfft.errors import RunError
-from tfft.serving import Grpc, Model, Rest
+from tfft.serving import Grpc, Model, Rest, ServingError
 from tfft.verify import Check
 
 GOOD, BAD = Check("files", True, "9 files"), Check("answers", False, "numbers differ")
@@ -69,3 +69,16 @@ def test_the_rows_of_a_run_are_measured_too(monkeypatch, tmp_path):
     done = CliRunner().invoke(cli.tfft, ["verify", str(tmp_path), "--run", str(tmp_path / "run")])
     assert done.exit_code == 0
     assert seen == [(tmp_path, rows)]
+
+
+def test_what_one_server_answered_is_told_although_another_is_gone(monkeypatch, tmp_path):
+    def live(where, client, model, labelled):
+        if isinstance(client, Grpc):
+            raise ServingError("127.0.0.1:2 answers UNAVAILABLE")
+        return where / "1", [GOOD]
+
+    monkeypatch.setattr(verify, "live", live)
+    servers = ["--url", "http://127.0.0.1:1", "--grpc", "127.0.0.1:2"]
+    done = CliRunner().invoke(cli.tfft, ["verify", str(tmp_path), *servers])
+    assert "9 files" in done.stdout
+    assert isinstance(done.exception, ServingError)

@@ -1,5 +1,6 @@
 """`tfft verify`: check an export before it is served, or a server that serves it."""
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -55,9 +56,10 @@ def command(context, export, run, url, grpc, name, version, label, timeout):
     if grpc:
         clients[" over gRPC"] = Grpc(grpc, seconds=timeout)
     labelled = finished.labelled(run) if run else None
-    asked = {way: verify.live(export, client, model, labelled) for way, client in clients.items()}
+    looks = {way: partial(verify.live, export, client, model, labelled) for way, client in clients.items()}
     failed = []
-    for way, (checked, checks) in (asked or {"": verify.run(export, labelled)}).items():
+    for way, look in (looks or {"": partial(verify.run, export, labelled)}).items():
+        checked, checks = look()
         click.echo(f"{checked}{way}")
         click.echo(tables.text(tables.checks(checks)))
         failed += [f"{check.name}{way}" for check in checks if not check.is_passed]
