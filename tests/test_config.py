@@ -111,6 +111,8 @@ def test_the_smallest_config_is_completed(folder):
             "monitor": None,
         },
         "strategy": "auto",
+        "calibration": None,
+        "out_of_distribution": None,
         "threshold": None,
         "callbacks": [
             {"name": "early_stopping", "monitor": None, "patience": 3, "min_delta": 0.0},

@@ -100,7 +100,9 @@ def test_each_row_is_answered_once_by_a_model_that_has_not_seen_its_group(valida
 def test_the_spread_is_that_of_the_folds(validated):
     directory = validated[0].directory
     each = [read(directory / f"fold-{number}", "test") for number in (1, 2, 3)]
-    assert list(validated[0].figures["folds"]) == ["loss", "accuracy", "f1_macro", "f1_weighted"]
+    assert list(validated[0].figures["folds"]) == [
+        "loss", "accuracy", "f1_macro", "f1_weighted", "calibration_error",
+    ]  # fmt: skip
     for name, spread in validated[0].figures["folds"].items():
         values = [figures[name] for figures in each]
         assert spread["folds"] == values

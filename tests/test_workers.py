@@ -91,8 +91,8 @@ def test_the_chief_alone_writes(together, alone):
     ]
     assert files[0] == files[1]
     assert [path.name for path in (together / "run" / "export").iterdir()] == ["1"]
-    # Their own folders, which TMPDIR puts here, are gone.
-    assert sorted(path.name for path in together.iterdir()) == ["output", "run"]
+    # Their own folders, which TMPDIR puts here, are gone. What TensorFlow writes there, Python may compile.
+    assert {path.name for path in together.iterdir()} - {"__pycache__"} == {"output", "run"}
     last = (together / "output").read_text().splitlines()[-1]
     assert last == str(together / "run" / "export" / "1")
 
