@@ -54,12 +54,12 @@ def read_back(
         targets: Of the validation rows, to which it is fitted.
         directory: The run's folder, which keeps what was fitted.
     """
-    model = finished.restore(directory)
     decision, unlike = settings.threshold, settings.out_of_distribution
     if settings.calibration is None and decision is None and unlike is None:
-        return model
+        return finished.restore(directory)
     # The epoch before may have been published, and what was fitted to it is not for this one.
-    fitted = {**model.description, "temperature": 1.0, "decision": None}
+    kept = run_folder.read_json(directory / run_folder.DESCRIPTION)
+    fitted = {**kept, "temperature": 1.0, "decision": None}
     run_folder.write_json(directory / run_folder.DESCRIPTION, fitted)
     model = finished.restore(directory)
     logits = finished.outputs(model.whole, model, tokens["validation"], "calibrating")

@@ -227,7 +227,8 @@ def _measured(
         return [Check(name, False, str(error))]
     if refused := [answer for answer in answers if isinstance(answer, str)]:
         return [Check(name, False, _listed(refused))]
-    outputs = {key: [row for answer in answers for row in answer[key]] for key in answers[0]}  # type: ignore
+    given = [answer for answer in answers if not isinstance(answer, str)]
+    outputs = {key: [row for answer in given for row in answer[key]] for key in given[0]}
     name, value = judge(outputs)
     reported = figures[name]
     # An answer between two labels may fall otherwise in another batch; of ten thousand, one.
